@@ -1,0 +1,9 @@
+//! Fulgurite: a compute engine for disordered materials.
+//!
+//! Structures go in, physics runs on a device (`reference`, `cpu` or `gpu`), numbers and pictures
+//! come out. ARCHITECTURE.md in the repository describes how the parts fit.
+
+pub mod error;
+pub mod system;
+
+pub use error::{Error, Result};
