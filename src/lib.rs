@@ -3,7 +3,10 @@
 //! Structures go in, physics runs on a device (`reference`, `cpu` or `gpu`), numbers and pictures
 //! come out. ARCHITECTURE.md in the repository describes how the parts fit.
 
+pub mod backend;
+pub mod dynamics;
 pub mod error;
+pub mod potential;
 pub mod system;
 
 pub use error::{Error, Result};

@@ -1,0 +1,113 @@
+//! Where physics is computed: the `Backend` trait and its sessions.
+//!
+//! A session owns a simulation on a device. The host steers it in chunks and looks at the state
+//! only through [`DynamicsSession::observe`] and [`DynamicsSession::checkpoint`].
+
+use serde::Serialize;
+
+use crate::dynamics::{DynamicsPlan, DynamicsState, Evaluation, Thermodynamics};
+use crate::error::Result;
+use crate::system::Structure;
+
+/// Kind of device a backend runs on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DeviceKind {
+    /// Double precision, written to be read.
+    Reference,
+    /// SIMD and threads, mixed precision.
+    Cpu,
+    /// A wgpu adapter.
+    Gpu,
+}
+
+/// What a backend is and how exact its results are.
+#[derive(Debug, Clone, Serialize)]
+pub struct Capabilities {
+    /// Kind of device.
+    pub kind: DeviceKind,
+    /// One line for people: "cpu: AVX-512, 2 threads".
+    pub name: String,
+    /// Bits repeat exactly only between runs with the same signature (kind and instruction set
+    /// or adapter and driver).
+    pub signature: String,
+    /// Root mean square of force errors over that of forces.
+    pub force_precision: f64,
+    /// Relative precision of the potential energy.
+    pub energy_precision: f64,
+    /// Precision of the virial relative to its largest component.
+    pub virial_precision: f64,
+}
+
+/// A place where physics is computed.
+pub trait Backend: Send + Sync {
+    /// Name and precision.
+    fn capabilities(&self) -> &Capabilities;
+
+    /// Starts a simulation from a structure (velocities default to zero).
+    fn molecular_dynamics(
+        &self,
+        start: &Structure,
+        plan: &DynamicsPlan,
+    ) -> Result<Box<dyn DynamicsSession>>;
+
+    /// Continues a state bit-identically under the same plan, or starts the next stage from it
+    /// under another. `template` gives species and kinds.
+    fn resume(
+        &self,
+        template: &Structure,
+        plan: &DynamicsPlan,
+        from: &DynamicsState,
+    ) -> Result<Box<dyn DynamicsSession>>;
+}
+
+/// What [`DynamicsSession::observe`] is asked for.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Observables {
+    /// Energies, temperature, pressure, stress.
+    pub thermodynamics: bool,
+    /// Positions and velocities.
+    pub structure: bool,
+}
+
+/// What was observed.
+#[derive(Debug, Clone)]
+pub struct Observation {
+    /// Step of the observation.
+    pub step: u64,
+    /// Energies, temperature, pressure, stress, if asked for.
+    pub thermodynamics: Option<Thermodynamics>,
+    /// Positions and velocities, if asked for.
+    pub structure: Option<Structure>,
+}
+
+/// What happened while a session advanced.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct StepReport {
+    /// Step reached.
+    pub step: u64,
+    /// Neighbour-list rebuilds in this call.
+    pub rebuilds: u64,
+    /// Visits to the splice region in this call (pairs × force evaluations).
+    pub splice_visits: u64,
+}
+
+/// A simulation on a device.
+pub trait DynamicsSession: Send {
+    /// Integrates a number of steps without looking at the state in between.
+    ///
+    /// A non-finite position, velocity or force ends in [`crate::Error::NonFinite`].
+    fn advance(&mut self, steps: u64) -> Result<StepReport>;
+
+    /// Reads quantities back; does not change the state.
+    fn observe(&mut self, what: Observables) -> Result<Observation>;
+
+    /// Energy, forces and virial at the present positions; does not change the state.
+    fn evaluate(&mut self) -> Result<Evaluation>;
+
+    /// Replaces the positions (unwrapped or wrapped), for minimisers; velocities stay.
+    fn set_positions(&mut self, positions: &[[f64; 3]]) -> Result<()>;
+
+    /// The complete state; does not change it.
+    fn checkpoint(&mut self) -> Result<DynamicsState>;
+}

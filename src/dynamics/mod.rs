@@ -1,0 +1,9 @@
+//! Molecular dynamics: what is to be integrated, independent of the device.
+
+mod plan;
+mod state;
+mod thermodynamics;
+
+pub use plan::{DynamicsPlan, Ensemble, TemperatureSchedule};
+pub use state::{DynamicsState, Positions, ThermostatState};
+pub use thermodynamics::{Evaluation, Thermodynamics, degrees_of_freedom, stress_names};
