@@ -3,6 +3,7 @@
 mod plan;
 mod state;
 mod thermodynamics;
+pub mod thermostat;
 
 pub use plan::{DynamicsPlan, Ensemble, TemperatureSchedule};
 pub use state::{DynamicsState, Positions, ThermostatState};

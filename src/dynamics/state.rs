@@ -23,8 +23,8 @@ pub enum Positions {
 pub struct ThermostatState {
     /// Nosé–Hoover friction ξ₁ and ξ₂ (1/time).
     pub friction: [f64; 2],
-    /// What must be added to the system's energy to get the conserved quantity: energy given to
-    /// the bath since the start of the stage.
+    /// Energy given to the bath since the start of the stage, without what the Nosé–Hoover chain
+    /// itself holds ([`super::thermostat::bath_energy`] adds it).
     pub bath_energy: f64,
 }
 

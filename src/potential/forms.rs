@@ -32,6 +32,13 @@ pub enum FormKind {
     Table,
 }
 
+impl FormKind {
+    /// True if the form reads the two particles' diameters.
+    pub fn uses_diameters(self) -> bool {
+        self == Self::GeneralizedLennardJones
+    }
+}
+
 /// Calls `$body` with `$form` bound to the form type of a [`FormKind`] other than `Table`.
 #[macro_export]
 macro_rules! with_pair_form {

@@ -73,6 +73,11 @@ impl RandomStream {
         bits as f64 / (1u64 << 53) as f64
     }
 
+    /// A sequential generator for one step, for distributions that need an unknown number of words.
+    pub fn generator(&self, step: u64) -> CounterGenerator {
+        CounterGenerator { stream: *self, step, next: 0 }
+    }
+
     /// Two independent standard normal numbers (Box–Muller on 32-bit uniforms).
     pub fn normal_pair(&self, step: u64, particle: u32, lane: u32) -> [f64; 2] {
         let [a, b] = self.words(step, particle, lane);
@@ -81,6 +86,36 @@ impl RandomStream {
         let radius = (-2.0 * u.ln()).sqrt();
         let (sin, cos) = (std::f64::consts::TAU * v).sin_cos();
         [radius * cos, radius * sin]
+    }
+}
+
+/// The numbers of one step in sequence, for [`rand`]'s distributions.
+#[derive(Debug, Clone)]
+pub struct CounterGenerator {
+    stream: RandomStream,
+    step: u64,
+    next: u32,
+}
+
+impl rand::rand_core::TryRng for CounterGenerator {
+    type Error = std::convert::Infallible;
+
+    fn try_next_u32(&mut self) -> Result<u32, Self::Error> {
+        Ok(self.try_next_u64()? as u32)
+    }
+
+    fn try_next_u64(&mut self) -> Result<u64, Self::Error> {
+        let [a, b] = self.stream.words(self.step, self.next, 15);
+        self.next = self.next.wrapping_add(1);
+        Ok((u64::from(a) << 32) | u64::from(b))
+    }
+
+    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Self::Error> {
+        for chunk in bytes.chunks_mut(8) {
+            let word = self.try_next_u64()?.to_le_bytes();
+            chunk.copy_from_slice(&word[..chunk.len()]);
+        }
+        Ok(())
     }
 }
 
