@@ -7,6 +7,7 @@ mod simulation_box;
 mod structure;
 mod units;
 
+pub(crate) use fixed_point::{FIXED_ONE, advance_fixed};
 pub use fixed_point::{FixedPosition, fixed_difference, from_fixed, to_fixed};
 pub use random::{RandomStream, Stream, threefry2x32};
 pub use simulation_box::SimulationBox;
