@@ -2,10 +2,11 @@
 //! MDAnalysis read it. <https://ambermd.org/netcdf/nctraj.xhtml>
 //!
 //! Beyond the convention the file holds what a run needs to be read back: `step`, `cell_origin`,
-//! the exact box (`cell_edges`: lx ly lz xy xz yz), and per atom `atom_types` (counted from 1),
-//! `id`, `charge`, `diameter`, with the names and masses of the types. Every frame has the same
-//! size, so the file can be cut back to any number of frames; its bytes depend on nothing but the
-//! frames in it.
+//! the exact box (`cell_edges`: lx ly lz xy xz yz), and per atom `species_index` (counted from
+//! 0), `atom_id`, `charge`, `diameter`, with the names and masses of the species. `atom_types` are
+//! atomic numbers, as ASE has it, or counted from 1 if a species is no element. Every frame has the
+//! same size, so the file can be cut back to any number of frames; its bytes depend on nothing but
+//! the frames in it.
 
 use std::fs::{File, OpenOptions};
 use std::io::{BufReader, Cursor, Read, Seek, SeekFrom, Write};
@@ -15,7 +16,9 @@ use super::netcdf::{Attribute, Header, Kind, RECORD_COUNT_OFFSET, Variable};
 use super::text::{assemble, checked_box, read_error};
 use super::{Frame, write_atomically};
 use crate::error::{Error, Result};
-use crate::system::{SimulationBox, Species, Structure, UnitSystem, symbol_of_number};
+use crate::system::{
+    SimulationBox, Species, Structure, UnitSystem, atomic_number, symbol_of_number,
+};
 
 const PROGRAM: &str = "fulgurite";
 
@@ -225,8 +228,9 @@ fn encode_start(structure: &Structure, options: &TrajectoryOptions) -> Result<(H
     h.variable("cell_angular", Kind::Char, &[cell_angular, label], "");
     h.variable("species_name", Kind::Char, &[species, species_label], "");
     h.variable("species_mass", Kind::Double, &[species], "");
+    h.variable("species_index", Kind::Int, &[atom], "");
     h.variable("atom_types", Kind::Int, &[atom], "");
-    h.variable("id", Kind::Double, &[atom], "");
+    h.variable("atom_id", Kind::Double, &[atom], "");
     if structure.ids.iter().all(|&id| i32::try_from(id).is_ok()) {
         // An integer column is what other programs take for identifiers.
         if let Some(id) = h.variables.last_mut() {
@@ -251,6 +255,9 @@ fn encode_start(structure: &Structure, options: &TrajectoryOptions) -> Result<(H
     }
     h.place_variables();
 
+    let numbers: Option<Vec<u32>> =
+        structure.species.iter().map(|s| atomic_number(&s.name)).collect();
+    let numbers = numbers.unwrap_or_else(|| (1..).take(structure.species.len()).collect());
     let mut bytes = h.encode();
     for variable in h.variables.iter().filter(|v| !h.is_record(v)) {
         let mut put = |values: &mut dyn Iterator<Item = f64>| {
@@ -270,8 +277,11 @@ fn encode_start(structure: &Structure, options: &TrajectoryOptions) -> Result<(H
             }
             // Zero stands for an unknown mass.
             "species_mass" => put(&mut structure.species.iter().map(|s| s.mass.unwrap_or(0.0))),
-            "atom_types" => put(&mut structure.kinds.iter().map(|&k| f64::from(k) + 1.0)),
-            "id" => put(&mut structure.ids.iter().map(|&id| id as f64)),
+            "species_index" => put(&mut structure.kinds.iter().map(|&k| f64::from(k))),
+            "atom_types" => {
+                put(&mut structure.kinds.iter().map(|&k| f64::from(numbers[usize::from(k)])));
+            }
+            "atom_id" => put(&mut structure.ids.iter().map(|&id| id as f64)),
             "charge" => put(&mut structure.charges.iter().flatten().copied()),
             "diameter" => put(&mut structure.diameters.iter().flatten().copied()),
             name => unreachable!("variable {name} is not defined above"),
@@ -372,7 +382,7 @@ impl TrajectoryReader {
             return Err(reader.error("there are no `coordinates` of atoms"));
         }
         reader.read_species()?;
-        reader.ids = reader.per_atom("id")?;
+        reader.ids = reader.per_atom("atom_id")?;
         reader.charges = reader.per_atom("charge")?;
         reader.diameters = reader.per_atom("diameter")?;
         Ok(reader)
@@ -434,14 +444,18 @@ impl TrajectoryReader {
 
     /// Species from this program's own variables, from atomic numbers, or from type numbers.
     fn read_species(&mut self) -> Result<()> {
-        let candidates = [("atom_types", false), ("Z", true), ("type", false)];
+        let candidates =
+            [("species_index", false), ("atom_types", true), ("Z", true), ("type", false)];
         let present = |(name, _): &(&str, bool)| self.header.find(name).is_some();
         let Some((name, elements)) = candidates.into_iter().find(present) else {
             return Err(self.error(
                 "the trajectory names no species: it has neither `atom_types`, `type` nor `Z`",
             ));
         };
-        let types = self.per_atom(name)?.unwrap_or_default();
+        let mut types = self.per_atom(name)?.unwrap_or_default();
+        if name == "species_index" {
+            types.iter_mut().for_each(|kind| *kind += 1.0);
+        }
         let mut numbers = Vec::with_capacity(types.len());
         for kind in types {
             if !(kind >= 1.0 && kind < f64::from(u16::MAX)) {
