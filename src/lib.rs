@@ -6,6 +6,7 @@
 pub mod backend;
 pub mod dynamics;
 pub mod error;
+pub mod io;
 pub mod potential;
 pub mod system;
 

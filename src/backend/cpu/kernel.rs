@@ -3,8 +3,8 @@
 use super::clusters::{Block, Cluster, HALF, load_cluster, load_rows, separation, square};
 use super::simd::{CLUSTER, Lanes};
 use crate::potential::{
-    Damping, DampingFit, Distance, PairForm, Parameters, ROW_TAIL, SMALLEST_R2, Term,
-    coulomb_term, cubic_piece, short_range_term,
+    Damping, DampingFit, Distance, PairForm, Parameters, ROW_TAIL, SMALLEST_R2, Term, coulomb_term,
+    cubic_piece, short_range_term,
 };
 
 /// Forces on the eight atoms of a cluster, `[axis][atom]`.
