@@ -4,6 +4,7 @@
 //! come out. ARCHITECTURE.md in the repository describes how the parts fit.
 
 pub mod backend;
+pub mod config;
 pub mod dynamics;
 pub mod error;
 pub mod potential;
