@@ -22,7 +22,7 @@ struct ForceFieldText {
     units: UnitSystem,
     cutoff: f64,
     #[serde(default)]
-    truncation: Truncation,
+    truncation: TruncationText,
     coulomb: Option<CoulombText>,
     species: BTreeMap<String, SpeciesText>,
     #[serde(default)]
@@ -31,6 +31,27 @@ struct ForceFieldText {
     _description: String,
     #[serde(default, rename = "source")]
     _source: String,
+}
+
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum TruncationText {
+    #[default]
+    Plain,
+    Shift,
+    ForceShift,
+    Smooth(f64),
+}
+
+impl From<TruncationText> for Truncation {
+    fn from(text: TruncationText) -> Self {
+        match text {
+            TruncationText::Plain => Self::Plain,
+            TruncationText::Shift => Self::Shift,
+            TruncationText::ForceShift => Self::ForceShift,
+            TruncationText::Smooth(from) => Self::Smooth { from },
+        }
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -143,6 +164,7 @@ pub(crate) fn load_force_field_beside(name_or_path: &str, directory: &Path) -> R
 pub fn parse_force_field(name: &str, text: &str, directory: &Path) -> Result<ForceField> {
     let (document, raw): (Document, ForceFieldText) = Document::parse(name, text, &[])?;
     let cutoff = document.positive("cutoff", raw.cutoff)?;
+    let truncation = Truncation::from(raw.truncation);
     if raw.species.is_empty() {
         return Err(document.error(
             "species",
@@ -188,7 +210,7 @@ pub fn parse_force_field(name: &str, text: &str, directory: &Path) -> Result<For
     for (index, text) in raw.pair.iter().enumerate() {
         let path = format!("pair[{index}]");
         let pair = PairReader { document: &document, path: &path, text, directory }
-            .read(&species, raw.truncation)?;
+            .read(&species, truncation)?;
         let [i, j] = pair.species;
         if let Some(first) = pairs.iter().position(|p| p.species == [i, j] || p.species == [j, i]) {
             return Err(document.error(
@@ -200,7 +222,7 @@ pub fn parse_force_field(name: &str, text: &str, directory: &Path) -> Result<For
                 ),
             ));
         }
-        if let Truncation::Smooth { from } = raw.truncation {
+        if let Truncation::Smooth { from } = truncation {
             let end = pair.cutoff.unwrap_or(cutoff);
             if !(from.is_finite() && from > 0.0 && from < end) {
                 return Err(document.error(
@@ -212,15 +234,7 @@ pub fn parse_force_field(name: &str, text: &str, directory: &Path) -> Result<For
         }
         pairs.push(pair);
     }
-    Ok(ForceField {
-        name: raw.name,
-        units: raw.units,
-        cutoff,
-        truncation: raw.truncation,
-        coulomb,
-        species,
-        pairs,
-    })
+    Ok(ForceField { name: raw.name, units: raw.units, cutoff, truncation, coulomb, species, pairs })
 }
 
 struct PairReader<'a> {
