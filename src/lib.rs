@@ -7,6 +7,7 @@ pub mod backend;
 pub mod config;
 pub mod dynamics;
 pub mod error;
+pub mod io;
 pub mod potential;
 pub mod system;
 
