@@ -3,6 +3,7 @@
 //! A session owns a simulation on a device. The host steers it in chunks and looks at the state
 //! only through [`DynamicsSession::observe`] and [`DynamicsSession::checkpoint`].
 
+pub mod cpu;
 pub mod reference;
 
 use serde::Serialize;

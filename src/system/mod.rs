@@ -14,6 +14,7 @@ mod velocities;
 pub use builder::{Density, MinimumDistances, RandomPacking, cubic_box};
 pub use composition::Composition;
 pub use elements::{atomic_number, standard_mass, symbol_of_mass, symbol_of_number};
+pub(crate) use fixed_point::{FIXED_ONE, advance_fixed};
 pub use fixed_point::{FixedPosition, fixed_difference, from_fixed, to_fixed};
 pub use random::{RandomStream, Stream, threefry2x32};
 pub use simulation_box::SimulationBox;

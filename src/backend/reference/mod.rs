@@ -10,6 +10,7 @@ use crate::system::Structure;
 
 pub use pairs::for_each_pair;
 pub use session::ReferenceSession;
+pub(crate) use session::langevin_normals;
 
 /// The reference backend.
 #[derive(Debug)]

@@ -1,0 +1,195 @@
+//! Choice of instruction set at run time, and the kernels compiled for each.
+
+use super::clusters::{Block, Cluster, ClusterOrder, Reach, list_block};
+use super::kernel::{Analytic, ClusterForces, KernelInput, Law, Sums, Tabulated, block_forces};
+use super::simd::portable::Portable;
+#[cfg(target_arch = "x86_64")]
+use super::simd::{avx2::Avx2, avx512::Avx512};
+use crate::potential::FormKind;
+use crate::with_pair_form;
+
+/// An instruction set that was detected on this machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Level(Kind);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    #[cfg(target_arch = "x86_64")]
+    Avx512,
+    #[cfg(target_arch = "x86_64")]
+    Avx2,
+    Portable,
+}
+
+impl Level {
+    /// Every level this machine has, best first.
+    pub fn available() -> Vec<Self> {
+        let mut levels = Vec::new();
+        #[cfg(target_arch = "x86_64")]
+        {
+            if is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512dq") {
+                levels.push(Self(Kind::Avx512));
+            }
+            if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+                levels.push(Self(Kind::Avx2));
+            }
+        }
+        levels.push(Self(Kind::Portable));
+        levels
+    }
+
+    /// The best level of this machine.
+    pub fn best() -> Self {
+        Self::available()[0]
+    }
+
+    /// Name for people and signatures.
+    pub fn name(self) -> &'static str {
+        match self.0 {
+            #[cfg(target_arch = "x86_64")]
+            Kind::Avx512 => "AVX-512",
+            #[cfg(target_arch = "x86_64")]
+            Kind::Avx2 => "AVX2",
+            Kind::Portable => "portable",
+        }
+    }
+
+    /// i-atoms side by side in a vector, which fixes the layout of the lookup tables.
+    pub(super) fn rows(self) -> usize {
+        match self.0 {
+            #[cfg(target_arch = "x86_64")]
+            Kind::Avx512 => 2,
+            _ => 1,
+        }
+    }
+
+    /// Runs [`list_block`] with this instruction set.
+    #[allow(clippy::too_many_arguments)]
+    pub(super) fn list_block(
+        self,
+        order: &ClusterOrder,
+        clusters: &[Cluster],
+        reach: &Reach,
+        first: u32,
+        last: u32,
+        stamps: &mut [(u32, u32)],
+        stamp: u32,
+    ) -> Block {
+        match self.0 {
+            // SAFETY: a Level exists only for instruction sets that were detected.
+            #[cfg(target_arch = "x86_64")]
+            Kind::Avx512 => unsafe {
+                list_avx512(order, clusters, reach, first, last, stamps, stamp)
+            },
+            // SAFETY: as above.
+            #[cfg(target_arch = "x86_64")]
+            Kind::Avx2 => unsafe { list_avx2(order, clusters, reach, first, last, stamps, stamp) },
+            Kind::Portable => {
+                list_block::<Portable>(order, clusters, reach, first, last, stamps, stamp)
+            }
+        }
+    }
+
+    /// The kernel of a form, with `terms` damping coefficients (0: no charges).
+    pub(super) fn kernel(
+        self,
+        form: FormKind,
+        terms: usize,
+        triclinic: bool,
+        energy: bool,
+    ) -> Kernel {
+        with_pair_form!(form, F => self.kernel_of::<Analytic<F>>(terms, triclinic, energy),
+            table => self.kernel_of::<Tabulated>(terms, triclinic, energy))
+    }
+
+    fn kernel_of<W: Law>(self, terms: usize, triclinic: bool, energy: bool) -> Kernel {
+        match terms {
+            0 => self.kernel_with::<W, 0>(triclinic, energy),
+            11 => self.kernel_with::<W, 11>(triclinic, energy),
+            17 => self.kernel_with::<W, 17>(triclinic, energy),
+            other => unreachable!("no kernel for {other} damping terms"),
+        }
+    }
+
+    fn kernel_with<W: Law, const T: usize>(self, triclinic: bool, energy: bool) -> Kernel {
+        let run: Entry = match (triclinic, energy) {
+            (false, false) => self.entry::<W, T, false, false>(),
+            (false, true) => self.entry::<W, T, false, true>(),
+            (true, false) => self.entry::<W, T, true, false>(),
+            (true, true) => self.entry::<W, T, true, true>(),
+        };
+        Kernel(run)
+    }
+
+    fn entry<W: Law, const T: usize, const TRI: bool, const E: bool>(self) -> Entry {
+        match self.0 {
+            #[cfg(target_arch = "x86_64")]
+            Kind::Avx512 => forces_avx512::<W, T, TRI, E>,
+            #[cfg(target_arch = "x86_64")]
+            Kind::Avx2 => forces_avx2::<W, T, TRI, E>,
+            Kind::Portable => block_forces::<Portable, W, T, TRI, E>,
+        }
+    }
+}
+
+type Entry = unsafe fn(&KernelInput, &Block, &mut [ClusterForces]) -> Sums;
+
+/// A pair kernel compiled for a detected instruction set.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Kernel(Entry);
+
+impl Kernel {
+    /// Forces of one block; see [`block_forces`].
+    pub fn run(&self, input: &KernelInput, block: &Block, forces: &mut [ClusterForces]) -> Sums {
+        // SAFETY: kernels come from Level::kernel, whose instruction set was detected.
+        unsafe { (self.0)(input, block, forces) }
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512dq,avx2,fma")]
+fn forces_avx512<W: Law, const T: usize, const TRI: bool, const E: bool>(
+    input: &KernelInput,
+    block: &Block,
+    forces: &mut [ClusterForces],
+) -> Sums {
+    block_forces::<Avx512, W, T, TRI, E>(input, block, forces)
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma")]
+fn forces_avx2<W: Law, const T: usize, const TRI: bool, const E: bool>(
+    input: &KernelInput,
+    block: &Block,
+    forces: &mut [ClusterForces],
+) -> Sums {
+    block_forces::<Avx2, W, T, TRI, E>(input, block, forces)
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512dq,avx2,fma")]
+fn list_avx512(
+    order: &ClusterOrder,
+    clusters: &[Cluster],
+    reach: &Reach,
+    first: u32,
+    last: u32,
+    stamps: &mut [(u32, u32)],
+    stamp: u32,
+) -> Block {
+    list_block::<Avx512>(order, clusters, reach, first, last, stamps, stamp)
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma")]
+fn list_avx2(
+    order: &ClusterOrder,
+    clusters: &[Cluster],
+    reach: &Reach,
+    first: u32,
+    last: u32,
+    stamps: &mut [(u32, u32)],
+    stamp: u32,
+) -> Block {
+    list_block::<Avx2>(order, clusters, reach, first, last, stamps, stamp)
+}

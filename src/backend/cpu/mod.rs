@@ -1,0 +1,77 @@
+//! The fast CPU backend: cluster pairs in SIMD, fixed-point positions, all cores, the same bits
+//! for any number of threads.
+
+mod clusters;
+mod integrate;
+mod kernel;
+mod level;
+mod session;
+mod simd;
+mod tables;
+
+use super::{Backend, Capabilities, DeviceKind, DynamicsSession};
+use crate::dynamics::{DynamicsPlan, DynamicsState};
+use crate::error::Result;
+use crate::system::Structure;
+
+pub use level::Level;
+pub use session::CpuSession;
+
+/// The CPU backend at one instruction set.
+#[derive(Debug)]
+pub struct CpuBackend {
+    capabilities: Capabilities,
+    level: Level,
+}
+
+impl CpuBackend {
+    /// The backend with this machine's best instruction set.
+    pub fn new() -> Self {
+        Self::with_level(Level::best())
+    }
+
+    /// The backend with a given instruction set.
+    pub fn with_level(level: Level) -> Self {
+        Self {
+            level,
+            capabilities: Capabilities {
+                kind: DeviceKind::Cpu,
+                name: format!("cpu: {}, {} threads", level.name(), rayon::current_num_threads()),
+                signature: format!("cpu-1-{}", level.name()),
+                force_precision: 5e-6,
+                energy_precision: 1e-6,
+                virial_precision: 1e-5,
+            },
+        }
+    }
+}
+
+impl Default for CpuBackend {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Backend for CpuBackend {
+    fn capabilities(&self) -> &Capabilities {
+        &self.capabilities
+    }
+
+    fn molecular_dynamics(
+        &self,
+        start: &Structure,
+        plan: &DynamicsPlan,
+    ) -> Result<Box<dyn DynamicsSession>> {
+        Ok(Box::new(CpuSession::start(start, plan, self.level, &self.capabilities.signature)?))
+    }
+
+    fn resume(
+        &self,
+        template: &Structure,
+        plan: &DynamicsPlan,
+        from: &DynamicsState,
+    ) -> Result<Box<dyn DynamicsSession>> {
+        let signature = &self.capabilities.signature;
+        Ok(Box::new(CpuSession::resume(template, plan, from, self.level, signature)?))
+    }
+}
