@@ -21,7 +21,7 @@ fn exponential_and_dispersion<R: Real, P: Parameters<R> + ?Sized>(
     let dispersion = p.get(3) * i6;
     let term = Term {
         energy: p.get(0).mul_add(exponential, -dispersion),
-        force: (p.get(2) * exponential).mul_add(d.inverse, -(R::constant(6.0) * (dispersion * i2))),
+        virial: (p.get(2) * exponential).mul_add(d.r, -(R::constant(6.0) * dispersion)),
     };
     (term, i6)
 }
@@ -48,8 +48,7 @@ impl PairForm for Buckingham {
             let repulsion = p.get(5) * d.r2.power(-half_n);
             Term {
                 energy: p.get(7).mul_add(d.r2, repulsion),
-                force: R::constant(2.0)
-                    * (half_n * (repulsion * (d.inverse * d.inverse)) - p.get(7)),
+                virial: R::constant(2.0) * (half_n * repulsion - p.get(7) * d.r2),
             }
         })
     }
@@ -70,7 +69,7 @@ impl PairForm for BuckinghamRepulsion24 {
         let guard = p.get(4) * (i12 * i12);
         Term {
             energy: outer.energy + guard,
-            force: (R::constant(24.0) * guard).mul_add(d.inverse * d.inverse, outer.force),
+            virial: R::constant(24.0).mul_add(guard, outer.virial),
         }
     }
 }

@@ -30,7 +30,7 @@ pub fn short_range_term<F: PairForm, R: Real, P: Parameters<R> + ?Sized>(
     let (shift0, shift1) = (p.get(tail), p.get(tail + 1));
     Term {
         energy: bare.energy - shift1.mul_add(d.r, shift0),
-        force: shift1.mul_add(d.inverse, bare.force),
+        virial: shift1.mul_add(d.r, bare.virial),
     }
     .masked(d.r2.less(p.get(tail + 2)))
 }
@@ -49,7 +49,7 @@ pub fn pair_term<F: PairForm, R: Real, P: Parameters<R> + ?Sized, D: Damping<R>>
         Some((damping, cutoff2)) => {
             let qq = p.get(F::PARAMETERS.len() + 3);
             let coulomb = coulomb_term(qq, d, damping).masked(d.r2.less(cutoff2));
-            Term { energy: short.energy + coulomb.energy, force: short.force + coulomb.force }
+            Term { energy: short.energy + coulomb.energy, virial: short.virial + coulomb.virial }
         }
     }
 }
@@ -74,7 +74,7 @@ enum PairFunction {
 }
 
 impl ReferencePair {
-    /// Energy and −(1/r) dU/dr of the short-range term; `diameters` for forms that read them.
+    /// Energy and −r dU/dr of the short-range term; `diameters` for forms that read them.
     pub fn term(&self, r2: f64, diameters: [f64; 2]) -> Term<f64> {
         if r2 >= self.cutoff * self.cutoff {
             return Term::zero();
@@ -91,7 +91,7 @@ impl ReferencePair {
                 let [value, slope] = spline.evaluate(d.r);
                 Term {
                     energy: value - (shift[0] + shift[1] * d.r),
-                    force: (shift[1] - slope) * d.inverse,
+                    virial: (shift[1] - slope) * d.r,
                 }
             }
         };
@@ -100,7 +100,7 @@ impl ReferencePair {
                 let [s, slope] = smooth_switch(d.r, from, self.cutoff);
                 Term {
                     energy: unswitched.energy * s,
-                    force: unswitched.force * s - unswitched.energy * slope * d.inverse,
+                    virial: unswitched.virial * s - unswitched.energy * slope * d.r,
                 }
             }
             _ => unswitched,
@@ -313,7 +313,7 @@ impl CompiledForceField {
             let d = f64::distance(r2);
             let charges = coulomb_term(coulomb.products[row], &d, &coulomb.model);
             term.energy += charges.energy;
-            term.force += charges.force;
+            term.virial += charges.virial;
         }
         term
     }
@@ -498,7 +498,7 @@ fn reference_pair(field: &ForceField, i: usize, j: usize) -> Result<ReferencePai
     let shift = if uses_diameters {
         [0.0; 2]
     } else {
-        shift_terms(field.truncation, cutoff, bare.energy, -bare.force * cutoff)
+        shift_terms(field.truncation, cutoff, bare.energy, -bare.virial / cutoff)
     };
     let tail = row.len() - 3;
     row[tail] = shift[0];

@@ -3,7 +3,7 @@
 //!
 //! U = k q_i q_j [erfc(αr)/r − erfc(αR)/R + f_c (r−R)], f_c = erfc(αR)/R² + 2α e^(−α²R²)/(√π R).
 //! Written with E(s) = erf(α√s)/√s, which is smooth in s = r² where erfc(αr)/r is not:
-//! U/(k q_i q_j) = 1/r − E(r²) + f_c r − U₀ and −(1/r) dU/dr = 1/r³ + 2E′(r²) − f_c/r.
+//! U/(k q_i q_j) = 1/r − E(r²) + f_c r − U₀ and −r dU/dr = 1/r + 2r²E′(r²) − f_c r.
 
 use std::f64::consts::PI;
 
@@ -53,10 +53,10 @@ pub trait Damping<R> {
 pub fn coulomb_term<R: Real, D: Damping<R>>(qq: R, d: &Distance<R>, damping: &D) -> Term<R> {
     let [e, slope] = damping.erf_over_r(d);
     let shift = damping.force_shift();
-    let i3 = d.inverse * d.inverse * d.inverse;
+
     Term {
         energy: qq * (shift.mul_add(d.r, d.inverse - e) - damping.energy_shift()),
-        force: qq * (i3 + (slope - shift * d.inverse)),
+        virial: qq * (d.inverse + slope.mul_add(d.r2, -(shift * d.r))),
     }
 }
 
@@ -246,6 +246,6 @@ mod tests {
         let model = DampedShiftedForce { damping: 0.2, cutoff: 9.0 };
         let d = f64::distance(81.0);
         let term = coulomb_term(14.4, &d, &model);
-        assert!(term.energy.abs() < 1e-13 && term.force.abs() < 1e-14);
+        assert!(term.energy.abs() < 1e-13 && term.virial.abs() < 1e-13);
     }
 }

@@ -13,7 +13,7 @@ pub trait PairForm: Copy + Send + Sync + 'static {
     /// Parameter holding the r² below which a repair branch acts whose visits are counted.
     const RARE_BELOW: Option<usize> = None;
 
-    /// Energy and −(1/r) dU/dr at a distance.
+    /// Energy and −r dU/dr at a distance.
     fn evaluate<R: Real, P: Parameters<R> + ?Sized>(p: &P, d: &Distance<R>) -> Term<R>;
 }
 

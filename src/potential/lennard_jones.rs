@@ -23,7 +23,7 @@ impl PairForm for LennardJones {
         let repulsion = p.get(0) * i6;
         Term {
             energy: i6 * (repulsion - p.get(1)),
-            force: R::constant(6.0) * (i6 * i2) * (repulsion + repulsion - p.get(1)),
+            virial: R::constant(6.0) * i6 * (repulsion + repulsion - p.get(1)),
         }
     }
 }
@@ -53,7 +53,7 @@ impl PairForm for GeneralizedLennardJones {
         let repulsion = attraction * x14;
         Term {
             energy: repulsion - attraction,
-            force: R::constant(14.0) * i2 * (repulsion + repulsion - attraction),
+            virial: R::constant(14.0) * (repulsion + repulsion - attraction),
         }
     }
 }

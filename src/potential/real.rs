@@ -55,20 +55,24 @@ pub struct Distance<R> {
     pub inverse: R,
 }
 
-/// Energy and force of a pair at one distance.
+/// Energy and virial of a pair at one distance.
+///
+/// The force on the pair is (w/r²) times the separation vector. Potentials give w rather than w/r²
+/// because in a bond large repulsion and attraction cancel: rounding in a factor 1/r² common to
+/// both acts on what is left, rounding in each of two factors acts on the large terms.
 #[derive(Debug, Clone, Copy)]
 pub struct Term<R> {
     /// U(r).
     pub energy: R,
-    /// −(1/r) dU/dr: multiply by the separation vector to get the force.
-    pub force: R,
+    /// w = −r dU/dr.
+    pub virial: R,
 }
 
 impl<R: Real> Term<R> {
     /// No interaction.
     #[inline(always)]
     pub fn zero() -> Self {
-        Self { energy: R::constant(0.0), force: R::constant(0.0) }
+        Self { energy: R::constant(0.0), virial: R::constant(0.0) }
     }
 
     /// The term where the mask holds, else nothing.
@@ -77,7 +81,7 @@ impl<R: Real> Term<R> {
         let zero = R::constant(0.0);
         Self {
             energy: R::select(mask, self.energy, zero),
-            force: R::select(mask, self.force, zero),
+            virial: R::select(mask, self.virial, zero),
         }
     }
 }

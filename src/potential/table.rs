@@ -101,12 +101,12 @@ impl KernelTable {
     pub fn new(term: impl Fn(f64) -> Term<f64>, from: f64, to: f64) -> Self {
         let (start, end) = (from * from, to * to);
         let step = (end - start) / TABLE_INTERVALS as f64;
-        // Value and slope per interval of t at both ends; −2 dU/ds = force.
+        // Value and slope per interval of t at both ends; −2 s dU/ds = virial.
         let node = |k: usize| {
             let s = start + step * k as f64;
             // The last node lies inside: at the cutoff itself the potential is already cut.
             let t = term(if k == TABLE_INTERVALS { s * (1.0 - 1e-14) } else { s });
-            [t.energy, -0.5 * t.force * step]
+            [t.energy, -0.5 * t.virial / s * step]
         };
         let mut left = node(0);
         let coefficients = (0..TABLE_INTERVALS)
@@ -129,13 +129,13 @@ impl KernelTable {
 
 /// A cubic piece at t; below the table (t < 0) the tangent continues.
 #[inline(always)]
-pub fn cubic_piece<R: Real>(c: [R; 4], t: R, minus_two_over_step: R) -> Term<R> {
+pub fn cubic_piece<R: Real>(c: [R; 4], t: R, minus_two_over_step: R, r2: R) -> Term<R> {
     let zero = R::constant(0.0);
     let u = R::select(t.less(zero), zero, t);
     let curve = u.mul_add(c[3], c[2]);
     Term {
         energy: t.mul_add(c[1], c[0]) + u * u * curve,
-        force: minus_two_over_step * u.mul_add(curve + u.mul_add(c[3], curve), c[1]),
+        virial: r2 * minus_two_over_step * u.mul_add(curve + u.mul_add(c[3], curve), c[1]),
     }
 }
 
@@ -167,7 +167,7 @@ mod tests {
     fn cubic_pieces_keep_force_and_energy_together() {
         let f = |s: f64| {
             let i6 = s.powi(-3);
-            Term { energy: 4.0 * (i6 * i6 - i6), force: 24.0 / s * (2.0 * i6 * i6 - i6) }
+            Term { energy: 4.0 * (i6 * i6 - i6), virial: 24.0 * (2.0 * i6 * i6 - i6) }
         };
         let table = KernelTable::new(f, 0.8, 2.5);
         for k in 0..3000 {
@@ -175,10 +175,10 @@ mod tests {
             let u = (s - table.start) / table.step;
             let index = u.floor() as usize;
             let c = table.coefficients[index].map(f64::from);
-            let piece = cubic_piece(c, u - u.floor(), -2.0 / table.step);
+            let piece = cubic_piece(c, u - u.floor(), -2.0 / table.step, s);
             let exact = f(s);
             assert!((piece.energy - exact.energy).abs() < 1e-6 * exact.energy.abs().max(1.0));
-            assert!((piece.force - exact.force).abs() < 2e-5 * exact.force.abs().max(1.0));
+            assert!((piece.virial - exact.virial).abs() < 2e-5 * exact.virial.abs().max(1.0));
         }
     }
 }

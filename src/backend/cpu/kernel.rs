@@ -77,7 +77,7 @@ impl Law for Tabulated {
         let interval = L::select(floor.less(most), floor, most);
         let row = p.get(0) + interval;
         let c = [0, 1, 2, 3].map(|column| L::gather(p.cubics, row, column));
-        cubic_piece(c, u - interval, p.get(3)).masked(d.r2.less(p.get(6)))
+        cubic_piece(c, u - interval, p.get(3), d.r2).masked(d.r2.less(p.get(6)))
     }
 }
 
@@ -213,7 +213,7 @@ pub(super) fn block_forces<
                     let qq = parameters.get(W::PARAMETERS - 1);
                     let coulomb = coulomb_term(qq, &distance, fitted).masked(r2.less(cutoff2));
                     term.energy = term.energy + coulomb.energy;
-                    term.force = term.force + coulomb.force;
+                    term.virial = term.virial + coulomb.virial;
                 }
                 let mut rare = W::RARE_BELOW.map(|parameter| r2.less(parameters.get(parameter)));
                 if cj == own {
@@ -224,16 +224,17 @@ pub(super) fn block_forces<
                 if let Some(rare) = rare {
                     sums.splice_visits += u64::from(L::count(rare));
                 }
+                let force = term.virial * (distance.inverse * distance.inverse);
                 for k in 0..3 {
-                    on_rows[v][k] = term.force.mul_add(d[k], on_rows[v][k]);
-                    on_cluster[k] = term.force.mul_add(d[k], on_cluster[k]);
+                    on_rows[v][k] = force.mul_add(d[k], on_rows[v][k]);
+                    on_cluster[k] = force.mul_add(d[k], on_cluster[k]);
                 }
                 if ENERGY {
                     energy = energy + term.energy;
                     for (w, (a, b)) in
                         virial.iter_mut().zip([(0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1)])
                     {
-                        *w = (term.force * d[a]).mul_add(d[b], *w);
+                        *w = (force * d[a]).mul_add(d[b], *w);
                     }
                 }
             }

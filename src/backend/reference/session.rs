@@ -117,9 +117,10 @@ impl ReferenceSession {
                 let pair = usize::from(kinds[i]) * species + usize::from(kinds[j]);
                 visits += u64::from(r2 < field.pairs[pair].splice_r2());
                 evaluation.potential_energy += term.energy;
+                let force = term.virial / r2;
                 for k in 0..3 {
-                    evaluation.forces[j][k] += term.force * d[k];
-                    evaluation.forces[i][k] -= term.force * d[k];
+                    evaluation.forces[j][k] += force * d[k];
+                    evaluation.forces[i][k] -= force * d[k];
                 }
                 for (w, (a, b)) in evaluation.virial.iter_mut().zip([
                     (0, 0),
@@ -129,7 +130,7 @@ impl ReferenceSession {
                     (0, 2),
                     (0, 1),
                 ]) {
-                    *w += term.force * d[a] * d[b];
+                    *w += force * d[a] * d[b];
                 }
             },
         );

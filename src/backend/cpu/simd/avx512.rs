@@ -124,7 +124,7 @@ impl Real for Avx512 {
             let rare = rare();
             Term {
                 energy: Self::select(mask, rare.energy, usual.energy),
-                force: Self::select(mask, rare.force, usual.force),
+                virial: Self::select(mask, rare.virial, usual.virial),
             }
         } else {
             usual

@@ -1,0 +1,85 @@
+//! Reference data and force fields shared by the integration tests.
+
+#![allow(dead_code)]
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use fulgurite::backend::Backend;
+use fulgurite::dynamics::{DynamicsPlan, Ensemble, Evaluation, TemperatureSchedule};
+use fulgurite::potential::{
+    CompiledForceField, DampedShiftedForce, ForceField, Pair, PairDefinition, ShortRange,
+    SpeciesParameters, Truncation,
+};
+use fulgurite::system::{Structure, UnitSystem};
+
+pub fn data(path: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(path)
+}
+
+/// The force field of PRB 106, 214206, Table I.
+pub fn teter(truncation: Truncation) -> ForceField {
+    let species = |name: &str, charge, mass| SpeciesParameters {
+        name: name.into(),
+        charge,
+        mass,
+        diameter: None,
+    };
+    let pair = |i, a, rho, c| Pair {
+        species: [i, 2],
+        definition: PairDefinition::Buckingham { a, rho, c, short_range: ShortRange::Splice },
+        cutoff: None,
+    };
+    ForceField {
+        name: "teter".into(),
+        units: UnitSystem::Metal,
+        cutoff: 8.0,
+        truncation,
+        coulomb: Some(DampedShiftedForce { damping: 0.25, cutoff: 8.0 }),
+        species: vec![
+            species("Na", 0.6, 22.98976928),
+            species("Si", 2.4, 28.0855),
+            species("O", -1.2, 15.9994),
+        ],
+        pairs: vec![
+            pair(2, 1844.7458, 0.343645, 192.580),
+            pair(1, 13702.9050, 0.193817, 54.681),
+            pair(0, 4383.7555, 0.243838, 30.700),
+        ],
+    }
+}
+
+pub fn plan(field: &ForceField, structure: &Structure, ensemble: Ensemble) -> DynamicsPlan {
+    DynamicsPlan {
+        force_field: Arc::new(CompiledForceField::new(field, structure).expect("compiles")),
+        timestep: 1e-3,
+        ensemble,
+        temperature: TemperatureSchedule::constant(300.0),
+        seed: 1,
+        skin: None,
+    }
+}
+
+pub fn evaluate(backend: &dyn Backend, field: &ForceField, structure: &Structure) -> Evaluation {
+    let plan = plan(field, structure, Ensemble::Nve);
+    let mut session = backend.molecular_dynamics(structure, &plan).expect("starts");
+    session.evaluate().expect("evaluates")
+}
+
+/// Root mean square of the difference over that of `b`.
+pub fn relative_rms(a: &[[f64; 3]], b: &[[f64; 3]]) -> f64 {
+    let (mut difference, mut size) = (0.0, 0.0);
+    for (x, y) in a.iter().zip(b) {
+        for k in 0..3 {
+            difference += (x[k] - y[k]).powi(2);
+            size += y[k].powi(2);
+        }
+    }
+    (difference / size).sqrt()
+}
+
+/// Largest difference of virials over the largest component of `b`.
+pub fn virial_error(a: &[f64; 6], b: &[f64; 6]) -> f64 {
+    let largest = b.iter().fold(0.0f64, |m, x| m.max(x.abs()));
+    a.iter().zip(b).fold(0.0f64, |m, (x, y)| m.max((x - y).abs())) / largest
+}
