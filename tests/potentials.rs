@@ -255,7 +255,8 @@ fn every_preset_sums_to_forces_that_are_gradients_in_a_random_structure() {
                 };
                 let numerical = -(moved(h) - moved(-h)) / (2.0 * h);
                 assert!(
-                    (force - numerical).abs() < 1e-4 * (force.abs() + 0.1),
+                    (force - numerical).abs()
+                        < 1e-4 * (force.abs() + 0.1) + 1e-14 * total.abs() / h,
                     "{}: {force} against {numerical}",
                     preset.name
                 );

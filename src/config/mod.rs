@@ -11,6 +11,6 @@ pub use document::{Document, Override};
 pub use forcefield::{load_force_field, parse_force_field};
 pub use presets::{PRESETS, Preset, preset};
 pub use run::{
-    Analysis, Branch, Build, EnsembleSettings, Member, MinimizeMethod, OutputIntervals, RunPlan,
-    Stage, StageKind, Start, VelocityStart, load_run, parse_run,
+    Analysis, Branch, Build, EnsembleSettings, Member, OutputIntervals, RunPlan, Stage, StageKind,
+    Start, VelocityStart, load_run, parse_run,
 };

@@ -9,7 +9,7 @@ use super::run_text::{
     BranchText, KindText, MethodText, RunText, STAGE_KEYS, StageText, ThermostatText,
     VelocitiesText,
 };
-use crate::dynamics::{Ensemble, TemperatureSchedule};
+use crate::dynamics::{Ensemble, MinimizeMethod, TemperatureSchedule};
 use crate::error::{Error, Result};
 use crate::potential::ForceField;
 use crate::system::{UnitSystem, Units};
@@ -181,15 +181,6 @@ impl StageKind {
             Self::Minimize { .. } => TemperatureSchedule::constant(0.0),
         }
     }
-}
-
-/// Minimisation algorithm.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum MinimizeMethod {
-    /// Fast inertial relaxation engine.
-    Fire,
-    /// Polak–Ribière conjugate gradient.
-    ConjugateGradient,
 }
 
 /// Where a stage's velocities come from.
