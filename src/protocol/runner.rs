@@ -132,10 +132,6 @@ impl Runner<'_> {
     fn members(&mut self, mut from: Option<Checkpoint>) -> Result<()> {
         let total: u64 = self.plan.members.iter().map(Member::total_steps).sum();
         let first = from.as_ref().map_or(0, |c| c.cursor.member);
-        if first >= self.plan.members.len() {
-            // The checkpoint of a finished run.
-            return Ok(());
-        }
         for (index, member) in self.plan.members.iter().enumerate() {
             if index < first {
                 self.done_steps += member.total_steps();
@@ -201,7 +197,6 @@ impl Runner<'_> {
             };
             self.done_steps = run_segment(&mut context, stages, from.take())?;
         }
-        // From here on a resumed run must not come back to this member.
         Ok(())
     }
 }
