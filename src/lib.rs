@@ -3,11 +3,14 @@
 //! Structures go in, physics runs on a device (`reference`, `cpu` or `gpu`), numbers and pictures
 //! come out. ARCHITECTURE.md in the repository describes how the parts fit.
 
+pub mod analysis;
 pub mod backend;
+pub mod config;
 pub mod dynamics;
 pub mod error;
 pub mod io;
 pub mod potential;
+pub mod protocol;
 pub mod system;
 
 pub use error::{Error, Result};

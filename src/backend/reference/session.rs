@@ -57,6 +57,8 @@ impl ReferenceSession {
         let mut session = Self::assemble(&template, plan, positions, from.velocities.clone())?;
         session.thermostat = from.thermostat;
         session.step = from.step;
+        // The forces at this step were counted before the state was saved.
+        session.forces()?;
         session.splice_visits = from.splice_visits;
         Ok(session)
     }

@@ -1,0 +1,90 @@
+//! Coordination numbers and bond lengths.
+
+use std::collections::BTreeMap;
+
+use crate::backend::reference::for_each_pair;
+use crate::system::Structure;
+
+/// Neighbours of one species around another.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Bonding {
+    /// Number of neighbours of each atom of the first species, in the order of the atoms.
+    pub coordination: Vec<u32>,
+    /// Mean distance of the neighbours; NaN without one.
+    pub mean_length: f64,
+    /// Shortest distance; infinite without a neighbour.
+    pub shortest: f64,
+}
+
+impl Bonding {
+    /// Mean coordination number; NaN without atoms.
+    pub fn mean(&self) -> f64 {
+        self.coordination.iter().map(|&n| f64::from(n)).sum::<f64>()
+            / self.coordination.len() as f64
+    }
+
+    /// Fraction of atoms with each coordination number.
+    pub fn fractions(&self) -> BTreeMap<u32, f64> {
+        let mut fractions = BTreeMap::new();
+        for &n in &self.coordination {
+            *fractions.entry(n).or_insert(0.0) += 1.0 / self.coordination.len() as f64;
+        }
+        fractions
+    }
+}
+
+/// Neighbours of species `neighbor` within `cutoff` of the atoms of species `center` (indices
+/// into the structure's species).
+pub fn bonding(structure: &Structure, center: u16, neighbor: u16, cutoff: f64) -> Bonding {
+    let mut number = vec![0u32; structure.len()];
+    let (mut sum, mut bonds, mut shortest) = (0.0, 0u64, f64::INFINITY);
+    let cutoff = cutoff.min(structure.simulation_box.longest_cutoff());
+    for_each_pair(&structure.simulation_box, &structure.positions, cutoff, |i, j, _, r2| {
+        for (a, b) in [(i, j), (j, i)] {
+            if structure.kinds[a] == center && structure.kinds[b] == neighbor {
+                number[a] += 1;
+                sum += r2.sqrt();
+                bonds += 1;
+                shortest = shortest.min(r2.sqrt());
+            }
+        }
+    });
+    Bonding {
+        coordination: number
+            .iter()
+            .zip(&structure.kinds)
+            .filter(|&(_, &kind)| kind == center)
+            .map(|(&n, _)| n)
+            .collect(),
+        mean_length: sum / bonds as f64,
+        shortest,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::system::{SimulationBox, Species};
+
+    #[test]
+    fn rock_salt_is_sixfold() {
+        let mut positions = Vec::new();
+        let mut kinds = Vec::new();
+        for x in 0..4 {
+            for y in 0..4 {
+                for z in 0..4 {
+                    positions.push([f64::from(x), f64::from(y), f64::from(z)].map(|c| 2.8 * c));
+                    kinds.push(((x + y + z) % 2) as u16);
+                }
+            }
+        }
+        let species = ["Na", "Cl"].map(|n| Species { name: n.into(), mass: None }).to_vec();
+        let cube = SimulationBox::cubic(11.2).expect("cube");
+        let salt = Structure::new(cube, species, kinds, positions).expect("sound");
+        let found = bonding(&salt, 0, 1, 3.4);
+        assert_eq!(found.coordination, vec![6; 32]);
+        assert!((found.mean_length - 2.8).abs() < 1e-12);
+        assert_eq!(found.fractions()[&6], 1.0);
+        assert_eq!(bonding(&salt, 0, 0, 3.4).mean(), 0.0);
+    }
+}

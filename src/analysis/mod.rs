@@ -1,0 +1,15 @@
+//! What structures and trajectories say: pure functions in double precision.
+
+mod coordination;
+mod displacement;
+mod radial;
+mod statistics;
+mod structure_factor;
+
+pub use coordination::{Bonding, bonding};
+pub use displacement::{
+    DisplacementHistogram, displacements, mean_squared_displacement, self_intermediate_scattering,
+};
+pub use radial::{PairRdf, PartialRdf};
+pub use statistics::{Mean, Plateau, TwoLines, fit_two_lines, mean_and_standard_error, plateau};
+pub use structure_factor::{first_peak, structure_factor};

@@ -1,0 +1,99 @@
+//! The command line: the only place that prints.
+
+mod convert;
+mod device;
+mod devices;
+mod evaluate;
+mod progress;
+mod run;
+
+use std::io::Write;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use fulgurite::{Error, Result};
+
+/// GPU-accelerated compute engine for disordered materials.
+#[derive(Debug, Parser)]
+#[command(name = "fulgurite", version, about, propagate_version = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// List the devices that physics can run on
+    Devices(devices::Arguments),
+    /// Run a protocol: melt, quench, relax, measure
+    Run(run::Arguments),
+    /// Energy, forces and virial stress of a structure
+    Evaluate(evaluate::Arguments),
+    /// Convert a structure between file formats
+    Convert(convert::Arguments),
+}
+
+/// Parses the command line, does what it says, and answers with the exit status: 0, 1 for a failed
+/// run, 2 for bad input, 130 after an interrupt.
+pub fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .with_env_filter(
+            tracing_subscriber::EnvFilter::try_from_env("FULGURITE_LOG")
+                .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn")),
+        )
+        .init();
+    // A panic is our own bug; the user gets one line of it, not a backtrace.
+    std::panic::set_hook(Box::new(|_| {}));
+    match catch_unwind(AssertUnwindSafe(|| dispatch(arguments))) {
+        Ok(Ok(())) => ExitCode::SUCCESS,
+        Ok(Err(error)) => {
+            complain(&error.to_string(), &error.remedy());
+            ExitCode::from(error.exit_code())
+        }
+        Err(panic) => {
+            let what = panic
+                .downcast_ref::<String>()
+                .map(String::as_str)
+                .or_else(|| panic.downcast_ref::<&str>().copied())
+                .unwrap_or("unknown");
+            complain(
+                &format!("internal error: {what}"),
+                "this is a bug; report it with the command and the input files",
+            );
+            ExitCode::from(1)
+        }
+    }
+}
+
+fn dispatch(arguments: Arguments) -> Result<()> {
+    match arguments.command {
+        Command::Devices(arguments) => devices::main(&arguments),
+        Command::Run(arguments) => run::main(&arguments),
+        Command::Evaluate(arguments) => evaluate::main(&arguments),
+        Command::Convert(arguments) => convert::main(&arguments),
+    }
+}
+
+/// One line of cause and one of remedy on standard error.
+fn complain(cause: &str, remedy: &str) {
+    let one_line = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let _ = writeln!(std::io::stderr(), "error: {}\nhelp: {}", one_line(cause), one_line(remedy));
+}
+
+/// A line on standard output. A closed pipe (`| head`) is not an error.
+fn say(line: &str) -> Result<()> {
+    match writeln!(std::io::stdout(), "{line}") {
+        Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(Error::io("write", "standard output", e))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// A line on standard error, for what accompanies the result.
+fn remark(line: &str) {
+    let _ = writeln!(std::io::stderr(), "{line}");
+}

@@ -1,0 +1,16 @@
+//! What the user writes: force-field files and run configurations, read with the line of every
+//! mistake and turned into validated plans.
+
+mod document;
+mod forcefield;
+mod presets;
+mod run;
+mod run_text;
+
+pub use document::{Document, Override};
+pub use forcefield::{load_force_field, parse_force_field};
+pub use presets::{PRESETS, Preset, preset};
+pub use run::{
+    Analysis, Branch, Build, EnsembleSettings, Member, OutputIntervals, RunPlan, Stage, StageKind,
+    Start, VelocityStart, load_run, parse_run,
+};

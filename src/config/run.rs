@@ -1,0 +1,827 @@
+//! Run configurations: from TOML to a plan whose numbers have all been checked.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use super::document::{Document, Override, suggestion};
+use super::forcefield::load_force_field_beside;
+use super::run_text::{
+    BranchText, KindText, MethodText, RunText, STAGE_KEYS, StageText, ThermostatText,
+    VelocitiesText,
+};
+use crate::dynamics::{Ensemble, MinimizeMethod, TemperatureSchedule};
+use crate::error::{Error, Result};
+use crate::potential::ForceField;
+use crate::system::{UnitSystem, Units};
+
+/// A validated run: everything [`crate::protocol`] needs to execute it.
+#[derive(Debug, Clone)]
+pub struct RunPlan {
+    /// What the user calls it.
+    pub title: String,
+    /// The interactions.
+    pub force_field: ForceField,
+    /// Where the atoms come from.
+    pub start: Start,
+    /// Time step in the internal unit (metal: ps).
+    pub timestep: f64,
+    /// Neighbour-list skin, if given.
+    pub skin: Option<f64>,
+    /// How often files are written, in steps.
+    pub output: OutputIntervals,
+    /// What is measured on the way.
+    pub analysis: Analysis,
+    /// Which members the run has.
+    pub ensemble: EnsembleSettings,
+    /// The repetitions: one for each seed and quench rate.
+    pub members: Vec<Member>,
+    /// The configuration with every default and every `--set` filled in, as TOML.
+    pub resolved: String,
+    /// Checksum of the resolved configuration and the force field: a checkpoint continues only
+    /// under the same.
+    pub fingerprint: u32,
+}
+
+/// Where the atoms come from.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Start {
+    /// A structure file.
+    File(PathBuf),
+    /// Random placement.
+    Build(Build),
+}
+
+/// A structure to be built by random placement.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Build {
+    /// Formula, mol %: "(Na2O)30(SiO2)70".
+    pub composition: String,
+    /// Number of atoms.
+    pub atoms: usize,
+    /// Density (metal: g/cm³; lj: particles per volume).
+    pub density: f64,
+    /// Minimum distance of pairs without an own one.
+    pub default_distance: Option<f64>,
+    /// Minimum distance of a pair of species.
+    pub pair_distances: Vec<([String; 2], f64)>,
+}
+
+/// How often files are written, in steps; 0 is never.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OutputIntervals {
+    /// Rows of thermo.csv.
+    pub thermo: u64,
+    /// Frames of the trajectory.
+    pub trajectory: u64,
+    /// Checkpoints.
+    pub checkpoint: u64,
+}
+
+/// What is measured during and after stages. Lengths in the force field's unit.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Analysis {
+    /// Steps between samples of g(r) and displacements.
+    pub interval: u64,
+    /// Longest distance of g(r).
+    pub rdf_cutoff: f64,
+    /// Bin width of g(r).
+    pub rdf_bin: f64,
+    /// Bin width of displacement histograms.
+    pub displacement_bin: f64,
+}
+
+/// Seeds and quench rates that were asked for.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EnsembleSettings {
+    /// One member for each.
+    pub seeds: Vec<u64>,
+    /// Rates of the ramps (metal: K/ps); empty: as written in the stages.
+    pub rates: Vec<f64>,
+}
+
+/// One repetition of the protocol.
+#[derive(Debug, Clone)]
+pub struct Member {
+    /// Seed of positions, velocities and noise.
+    pub seed: u64,
+    /// Quench rate, if the run repeats over rates.
+    pub rate: Option<f64>,
+    /// Its directory inside the run's ("" if there is only one member).
+    pub directory: String,
+    /// The stages one after the other.
+    pub stages: Vec<Stage>,
+    /// Relaxations of snapshots, run after the stages.
+    pub branches: Vec<Branch>,
+}
+
+impl Member {
+    /// Dynamics steps of all stages and branches.
+    pub fn total_steps(&self) -> u64 {
+        self.stages.iter().chain(self.branches.iter().map(|b| &b.stage)).map(Stage::steps).sum()
+    }
+}
+
+/// A named stage.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Stage {
+    /// Name, unique in the run.
+    pub name: String,
+    /// What it does.
+    pub kind: StageKind,
+}
+
+impl Stage {
+    /// Dynamics steps.
+    pub fn steps(&self) -> u64 {
+        match &self.kind {
+            StageKind::Minimize { .. } => 0,
+            StageKind::Dynamics { steps, .. } => *steps,
+        }
+    }
+}
+
+/// What a stage does.
+#[derive(Debug, Clone, PartialEq)]
+pub enum StageKind {
+    /// To a minimum of the potential energy at fixed box.
+    Minimize {
+        /// Algorithm.
+        method: MinimizeMethod,
+        /// Largest force component at the end.
+        force_tolerance: f64,
+        /// Force evaluations at most.
+        max_steps: u64,
+    },
+    /// Molecular dynamics.
+    Dynamics {
+        /// Equations of motion.
+        ensemble: Ensemble,
+        /// Target temperature at the start.
+        from: f64,
+        /// Target temperature at the end.
+        to: f64,
+        /// Length in steps.
+        steps: u64,
+        /// True for ramps: their U(T) gives the fictive temperature.
+        ramp: bool,
+        /// Snapshots: temperature and step within the stage.
+        snapshots: Vec<(f64, u64)>,
+        /// Where the velocities come from.
+        velocities: VelocityStart,
+    },
+}
+
+impl StageKind {
+    /// Target temperature as a function of the run's step, for a stage that starts at `from_step`.
+    pub fn schedule(&self, from_step: u64) -> TemperatureSchedule {
+        match self {
+            Self::Dynamics { from, to, steps, .. } => {
+                TemperatureSchedule { start: *from, end: *to, from_step, steps: *steps }
+            }
+            Self::Minimize { .. } => TemperatureSchedule::constant(0.0),
+        }
+    }
+}
+
+/// Where a stage's velocities come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum VelocityStart {
+    /// Kept; drawn from Maxwell's distribution if all are zero.
+    Keep,
+    /// Drawn from Maxwell's distribution.
+    Maxwell,
+}
+
+/// A relaxation of one snapshot.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Branch {
+    /// Name with the temperature: "relax-700K".
+    pub name: String,
+    /// Index of the ramp the snapshot is taken from.
+    pub from_stage: usize,
+    /// Temperature of the snapshot.
+    pub temperature: f64,
+    /// The relaxation.
+    pub stage: Stage,
+}
+
+/// Reads a run configuration from a file, with `--set` options applied.
+pub fn load_run(path: &Path, overrides: &[Override]) -> Result<RunPlan> {
+    let text = std::fs::read_to_string(path).map_err(|e| Error::io("read", path, e))?;
+    let directory = path.parent().map(Path::to_path_buf).unwrap_or_default();
+    parse_run(&path.display().to_string(), &text, &directory, overrides)
+}
+
+/// Parses a run configuration. `name` stands for the file in messages; relative paths in it are
+/// taken from `directory`.
+pub fn parse_run(
+    name: &str,
+    text: &str,
+    directory: &Path,
+    overrides: &[Override],
+) -> Result<RunPlan> {
+    let (document, mut raw): (Document, RunText) = Document::parse(name, text, overrides)?;
+    let force_field = load_force_field_beside(&raw.forcefield, directory).map_err(|e| match e {
+        Error::Config { place, what, remedy } if place == "force field" => {
+            document.error("forcefield", what, remedy)
+        }
+        Error::Io { .. } => document.error(
+            "forcefield",
+            e.to_string(),
+            "give a preset's name or the path of a force-field file, relative to this file",
+        ),
+        other => other,
+    })?;
+    let units = Units::of(force_field.units);
+    let reader = Reader { document: &document, units };
+    let start = reader.start(&raw, directory)?;
+    let timestep = reader.timestep(&mut raw)?;
+    let reader = StageReader { reader, timestep, raw: &raw };
+    let output = reader.output()?;
+    let analysis = reader.analysis()?;
+    let ensemble = reader.ensemble()?;
+    let members = reader.members(&ensemble)?;
+    let resolved = toml::to_string(&raw)
+        .map_err(|e| Error::config(name, e.to_string(), "report this as a bug"))?;
+    let skin = raw.dynamics.skin.map(|s| document.not_negative("dynamics.skin", s)).transpose()?;
+    let mut checksum = crc32fast::Hasher::new();
+    checksum.update(resolved.as_bytes());
+    checksum.update(format!("{force_field:?}").as_bytes());
+    Ok(RunPlan {
+        title: raw.title.clone(),
+        force_field,
+        start,
+        timestep,
+        skin,
+        output,
+        analysis,
+        ensemble,
+        members,
+        resolved,
+        fingerprint: checksum.finalize(),
+    })
+}
+
+#[derive(Clone, Copy)]
+struct Reader<'a> {
+    document: &'a Document,
+    units: Units,
+}
+
+impl Reader<'_> {
+    fn start(&self, raw: &RunText, directory: &Path) -> Result<Start> {
+        let d = self.document;
+        let s = &raw.structure;
+        if let Some(file) = &s.file {
+            for key in ["composition", "atoms", "density", "minimum_distances"] {
+                if d.has(&format!("structure.{key}")) {
+                    return Err(d.error(
+                        &format!("structure.{key}"),
+                        format!("`{key}` and `file` exclude each other"),
+                        "read a structure from `file`, or build one from `composition`",
+                    ));
+                }
+            }
+            return Ok(Start::File(directory.join(file)));
+        }
+        let missing = |key: &str| {
+            d.error(
+                "structure",
+                format!("missing key `{key}`"),
+                "give composition, atoms and density, or a structure `file`",
+            )
+        };
+        let composition = s.composition.clone().ok_or_else(|| missing("composition"))?;
+        let atoms = s.atoms.ok_or_else(|| missing("atoms"))?;
+        let density =
+            d.positive("structure.density", s.density.ok_or_else(|| missing("density"))?)?;
+        if atoms == 0 || atoms > 1 << 31 {
+            return Err(d.error(
+                "structure.atoms",
+                format!("cannot build a structure of {atoms} atoms"),
+                "give between 1 and 2³¹ atoms",
+            ));
+        }
+        if self.units.system == UnitSystem::Metal && density > 30.0 {
+            return Err(d.error(
+                "structure.density",
+                format!("no material has a density of {density} g/cm³"),
+                "give the density in g/cm³ (1 g/cm³ = 1000 kg/m³)",
+            ));
+        }
+        let mut default_distance = None;
+        let mut pair_distances = Vec::new();
+        for (pair, &distance) in &s.minimum_distances {
+            let path = format!("structure.minimum_distances.{pair}");
+            let distance = d.not_negative(&path, distance)?;
+            if pair == "default" {
+                default_distance = Some(distance);
+            } else if let Some((a, b)) = pair.split_once('-') {
+                pair_distances.push(([a.trim().to_owned(), b.trim().to_owned()], distance));
+            } else {
+                return Err(d.error(
+                    &path,
+                    format!("`{pair}` is not a pair of species"),
+                    "write \"Si-O\" = 1.3, or default = 1.0",
+                ));
+            }
+        }
+        Ok(Start::Build(Build {
+            composition,
+            atoms: atoms as usize,
+            density,
+            default_distance,
+            pair_distances,
+        }))
+    }
+
+    /// Fills in the defaults of `[dynamics]` and gives the time step in the internal unit.
+    fn timestep(&self, raw: &mut RunText) -> Result<f64> {
+        let d = self.document;
+        let metal = self.units.system == UnitSystem::Metal;
+        let timestep = *raw.dynamics.timestep.get_or_insert(if metal { 1.0 } else { 0.005 });
+        let timestep = d.positive("dynamics.timestep", timestep)?;
+        let relaxation = *raw.dynamics.relaxation.get_or_insert(if metal { 0.1 } else { 0.5 });
+        d.positive("dynamics.relaxation", relaxation)?;
+        if metal && !(0.01..=100.0).contains(&timestep) {
+            return Err(d.error(
+                "dynamics.timestep",
+                format!("a time step of {timestep} fs is not usable"),
+                "the time step is in fs: give 0.5 to 2 for oxides",
+            ));
+        }
+        Ok(timestep * self.units.timestep)
+    }
+}
+
+struct StageReader<'a> {
+    reader: Reader<'a>,
+    timestep: f64,
+    raw: &'a RunText,
+}
+
+impl StageReader<'_> {
+    fn document(&self) -> &Document {
+        self.reader.document
+    }
+
+    fn time_unit(&self) -> &'static str {
+        match self.reader.units.system {
+            UnitSystem::Metal => " ps",
+            UnitSystem::Lj => "",
+        }
+    }
+
+    /// A duration in steps.
+    fn steps(&self, path: &str, duration: f64) -> Result<u64> {
+        let duration = self.document().positive(path, duration)?;
+        let steps = (duration / self.timestep).round();
+        if (1.0..1e12).contains(&steps) {
+            return Ok(steps as u64);
+        }
+        let unit = self.time_unit();
+        Err(self.document().error(
+            path,
+            format!("{duration}{unit} is {steps} time steps of {}{unit}", self.timestep),
+            format!(
+                "give at least one time step; durations and intervals are in{}",
+                if unit.is_empty() { " reduced units" } else { unit }
+            ),
+        ))
+    }
+
+    fn interval(&self, path: &str, value: Option<f64>, default: f64) -> Result<u64> {
+        match value {
+            Some(v) if v == 0.0 => Ok(0),
+            Some(v) => self.steps(path, v),
+            None => Ok(((default / self.timestep).round() as u64).max(1)),
+        }
+    }
+
+    fn output(&self) -> Result<OutputIntervals> {
+        let o = &self.raw.output;
+        // 100 steps of thermodynamics, 50,000 between checkpoints.
+        Ok(OutputIntervals {
+            thermo: self.interval("output.thermo", o.thermo, 100.0 * self.timestep)?.max(1),
+            trajectory: match o.trajectory {
+                None => 0,
+                some => self.interval("output.trajectory", some, 0.0)?,
+            },
+            checkpoint: self.interval("output.checkpoint", o.checkpoint, 5e4 * self.timestep)?,
+        })
+    }
+
+    fn analysis(&self) -> Result<Analysis> {
+        let a = &self.raw.analysis;
+        let d = self.document();
+        let length = |key: &str, value: Option<f64>, default: f64| {
+            d.positive(&format!("analysis.{key}"), value.unwrap_or(default))
+        };
+        let rdf_cutoff = length("rdf_cutoff", a.rdf_cutoff, 8.0)?;
+        let rdf_bin = length("rdf_bin", a.rdf_bin, 0.02)?;
+        if rdf_bin > 0.2 * rdf_cutoff || rdf_cutoff / rdf_bin > 1e6 {
+            return Err(d.error(
+                "analysis.rdf_bin",
+                format!("bins of {rdf_bin} do not divide a cutoff of {rdf_cutoff} usefully"),
+                "give between 5 and a million bins",
+            ));
+        }
+        Ok(Analysis {
+            interval: self.interval("analysis.interval", a.interval, 1000.0 * self.timestep)?,
+            rdf_cutoff,
+            rdf_bin,
+            displacement_bin: length("displacement_bin", a.displacement_bin, 0.1)?,
+        })
+    }
+
+    fn ensemble(&self) -> Result<EnsembleSettings> {
+        let e = &self.raw.ensemble;
+        for (index, &rate) in e.rates.iter().enumerate() {
+            self.document().positive(&format!("ensemble.rates[{index}]"), rate)?;
+        }
+        let repeated = |seen: bool, path: String, value: String| {
+            if seen {
+                return Err(self.document().error(
+                    &path,
+                    format!("{value} is listed twice"),
+                    "list every seed and every rate once",
+                ));
+            }
+            Ok(())
+        };
+        for (k, s) in e.seeds.iter().enumerate() {
+            repeated(e.seeds[..k].contains(s), format!("ensemble.seeds[{k}]"), s.to_string())?;
+        }
+        for (k, r) in e.rates.iter().enumerate() {
+            repeated(e.rates[..k].contains(r), format!("ensemble.rates[{k}]"), r.to_string())?;
+        }
+        let has_rate = self.raw.stage.iter().any(|s| s.rate.is_some());
+        if !e.rates.is_empty() && !has_rate {
+            return Err(self.document().error(
+                "ensemble.rates",
+                "no ramp has a `rate` for [ensemble] rates to replace",
+                "give a ramp stage `rate` instead of `duration`",
+            ));
+        }
+        let seeds = if e.seeds.is_empty() { vec![self.raw.seed] } else { e.seeds.clone() };
+        Ok(EnsembleSettings { seeds, rates: e.rates.clone() })
+    }
+
+    fn members(&self, ensemble: &EnsembleSettings) -> Result<Vec<Member>> {
+        let rates: Vec<Option<f64>> = if ensemble.rates.is_empty() {
+            vec![None]
+        } else {
+            ensemble.rates.iter().copied().map(Some).collect()
+        };
+        let single = rates.len() * ensemble.seeds.len() == 1;
+        let mut members = Vec::new();
+        for &rate in &rates {
+            for &seed in &ensemble.seeds {
+                let directory = match rate {
+                    _ if single => String::new(),
+                    Some(rate) => format!("rate-{rate}-seed-{seed}"),
+                    None => format!("seed-{seed}"),
+                };
+                let stages = self.stages(rate)?;
+                let branches = self.branches(&stages)?;
+                members.push(Member { seed, rate, directory, stages, branches });
+            }
+        }
+        Ok(members)
+    }
+
+    fn stages(&self, rate: Option<f64>) -> Result<Vec<Stage>> {
+        let d = self.document();
+        if self.raw.stage.is_empty() {
+            return Err(d.error(
+                "",
+                "the run has no [[stage]]",
+                "add a [[stage]] with name and kind = \"minimize\", \"hold\", \"ramp\" or \"relax\"",
+            ));
+        }
+        let mut stages: Vec<Stage> = Vec::new();
+        let mut temperature = None;
+        for (index, text) in self.raw.stage.iter().enumerate() {
+            let path = format!("stage[{index}]");
+            self.check_name(&format!("{path}.name"), &text.name)?;
+            if stages.iter().any(|s| s.name == text.name) {
+                return Err(d.error(
+                    &format!("{path}.name"),
+                    format!("two stages are called `{}`", text.name),
+                    "give every stage its own name",
+                ));
+            }
+            for key in STAGE_KEYS {
+                let own = text.kind.keys();
+                if d.has(&format!("{path}.{key}")) && !own.contains(&key) {
+                    return Err(d.error(
+                        &format!("{path}.{key}"),
+                        format!(
+                            "`{key}` does not belong to a stage of kind `{}`",
+                            text.kind.name()
+                        ),
+                        suggestion(key, own, "key"),
+                    ));
+                }
+            }
+            let kind = self.kind(&path, text, rate, temperature)?;
+            if let StageKind::Dynamics { to, .. } = kind {
+                temperature = Some(to);
+            }
+            stages.push(Stage { name: text.name.clone(), kind });
+        }
+        Ok(stages)
+    }
+
+    fn check_name(&self, path: &str, name: &str) -> Result<()> {
+        let good = !name.is_empty()
+            && name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
+            && !name.starts_with('.');
+        if good {
+            return Ok(());
+        }
+        Err(self.document().error(
+            path,
+            format!("`{name}` cannot be a name: it becomes part of file names"),
+            "use letters, digits, - and _",
+        ))
+    }
+
+    fn kind(
+        &self,
+        path: &str,
+        text: &StageText,
+        member_rate: Option<f64>,
+        previous: Option<f64>,
+    ) -> Result<StageKind> {
+        let d = self.document();
+        let key = |k: &str| format!("{path}.{k}");
+        let missing = |k: &str| {
+            d.error(
+                path,
+                format!("missing key `{k}` of the {} stage `{}`", text.kind.name(), text.name),
+                format!("add `{k} = …`"),
+            )
+        };
+        let required =
+            |k: &str, value: Option<f64>| d.positive(&key(k), value.ok_or_else(|| missing(k))?);
+        let metal = self.reader.units.system == UnitSystem::Metal;
+        let (from, to, steps) = match text.kind {
+            KindText::Minimize => {
+                return Ok(StageKind::Minimize {
+                    method: match text.method {
+                        Some(MethodText::Cg) => MinimizeMethod::ConjugateGradient,
+                        Some(MethodText::Fire) | None => MinimizeMethod::Fire,
+                    },
+                    force_tolerance: d.positive(
+                        &key("force_tolerance"),
+                        text.force_tolerance.unwrap_or(if metal { 0.05 } else { 1e-3 }),
+                    )?,
+                    max_steps: text.max_steps.unwrap_or(2000),
+                });
+            }
+            KindText::Hold => {
+                let t = required("temperature", text.temperature)?;
+                let duration = text.duration.ok_or_else(|| missing("duration"))?;
+                (t, t, self.steps(&key("duration"), duration)?)
+            }
+            KindText::Relax => {
+                let t = match text.temperature.or(previous) {
+                    Some(t) => d.positive(&key("temperature"), t)?,
+                    None => return Err(missing("temperature")),
+                };
+                let duration = text.duration.ok_or_else(|| missing("duration"))?;
+                (t, t, self.steps(&key("duration"), duration)?)
+            }
+            KindText::Ramp => {
+                let from = match text.from.or(previous) {
+                    Some(t) => d.positive(&key("from"), t)?,
+                    None => return Err(missing("from")),
+                };
+                let to = required("to", text.to)?;
+                let steps = match (text.rate, text.duration) {
+                    (Some(_), Some(_)) => {
+                        return Err(d.error(
+                            &key("duration"),
+                            "`rate` and `duration` exclude each other",
+                            "give one of the two",
+                        ));
+                    }
+                    (Some(own), None) => {
+                        let rate = d.positive(&key("rate"), own).map_err(|e| match e {
+                            Error::Config { place, what, .. } => Error::Config {
+                                place,
+                                what,
+                                remedy: "the direction follows from `from` and `to`; give the rate as a positive number".into(),
+                            },
+                            other => other,
+                        })?;
+                        let rate = member_rate.unwrap_or(rate);
+                        if from == to {
+                            return Err(d.error(
+                                &key("to"),
+                                "the ramp begins and ends at the same temperature",
+                                "use a hold stage, or another `to`",
+                            ));
+                        }
+                        self.steps(&key("rate"), (to - from).abs() / rate)?
+                    }
+                    (None, Some(duration)) => self.steps(&key("duration"), duration)?,
+                    (None, None) => return Err(missing("rate")),
+                };
+                (from, to, steps)
+            }
+        };
+        Ok(StageKind::Dynamics {
+            ensemble: self.thermostat(
+                path,
+                text.thermostat,
+                text.relaxation,
+                text.displacement_cap,
+            )?,
+            from,
+            to,
+            steps,
+            ramp: text.kind == KindText::Ramp,
+            snapshots: self.snapshots(path, text, from, to, steps)?,
+            velocities: match text.velocities {
+                Some(VelocitiesText::Maxwell) => VelocityStart::Maxwell,
+                Some(VelocitiesText::Keep) | None => VelocityStart::Keep,
+            },
+        })
+    }
+
+    fn snapshots(
+        &self,
+        path: &str,
+        text: &StageText,
+        from: f64,
+        to: f64,
+        steps: u64,
+    ) -> Result<Vec<(f64, u64)>> {
+        let mut snapshots = Vec::new();
+        for (k, &t) in text.snapshots.iter().enumerate() {
+            let here = format!("{path}.snapshots[{k}]");
+            self.document().positive(&here, t)?;
+            if t < from.min(to) || t > from.max(to) {
+                return Err(self.document().error(
+                    &here,
+                    format!("the ramp from {from} to {to} never has the temperature {t}"),
+                    "list temperatures between `from` and `to`",
+                ));
+            }
+            let fraction = if to == from { 1.0 } else { (t - from) / (to - from) };
+            let step = (fraction * steps as f64).round() as u64;
+            if snapshots.iter().any(|&(other, at)| other == t || at == step) {
+                return Err(self.document().error(
+                    &here,
+                    format!("two snapshots at {t}"),
+                    "list every temperature once",
+                ));
+            }
+            snapshots.push((t, step));
+        }
+        snapshots.sort_by_key(|&(_, step)| step);
+        Ok(snapshots)
+    }
+
+    fn thermostat(
+        &self,
+        path: &str,
+        thermostat: Option<ThermostatText>,
+        relaxation: Option<f64>,
+        displacement_cap: Option<f64>,
+    ) -> Result<Ensemble> {
+        let d = self.document();
+        let raw = &self.raw.dynamics;
+        let relaxation = match relaxation {
+            Some(r) => d.positive(&format!("{path}.relaxation"), r)?,
+            None => raw.relaxation.unwrap_or(0.1),
+        };
+        let thermostat = thermostat.unwrap_or(raw.thermostat);
+        if relaxation < 5.0 * self.timestep && thermostat != ThermostatText::Nve {
+            let place = if d.has(&format!("{path}.relaxation")) { path } else { "dynamics" };
+            return Err(d.error(
+                &format!("{place}.relaxation"),
+                format!(
+                    "a relaxation time of {relaxation}{} is shorter than five time steps",
+                    self.time_unit()
+                ),
+                "the relaxation time is in ps (lj: reduced time): give about 100 time steps",
+            ));
+        }
+        if displacement_cap.is_some() && thermostat != ThermostatText::Langevin {
+            return Err(d.error(
+                &format!("{path}.displacement_cap"),
+                "only the langevin thermostat has a displacement cap",
+                "set thermostat = \"langevin\" in this stage",
+            ));
+        }
+        Ok(match thermostat {
+            ThermostatText::Nve => Ensemble::Nve,
+            ThermostatText::NoseHoover => Ensemble::NoseHoover { relaxation },
+            ThermostatText::StochasticRescaling => Ensemble::StochasticRescaling { relaxation },
+            ThermostatText::Langevin => Ensemble::Langevin {
+                relaxation,
+                displacement_cap: displacement_cap
+                    .map(|c| d.positive(&format!("{path}.displacement_cap"), c))
+                    .transpose()?,
+            },
+        })
+    }
+
+    fn branches(&self, stages: &[Stage]) -> Result<Vec<Branch>> {
+        let mut branches: Vec<Branch> = Vec::new();
+        for (index, text) in self.raw.branch.iter().enumerate() {
+            let path = format!("branch[{index}]");
+            self.check_name(&format!("{path}.name"), &text.name)?;
+            for branch in self.branch(&path, text, stages)? {
+                if branches.iter().any(|b| b.name == branch.name) {
+                    return Err(self.document().error(
+                        &format!("{path}.name"),
+                        format!("two branches are called `{}`", branch.name),
+                        "give every branch its own name",
+                    ));
+                }
+                branches.push(branch);
+            }
+        }
+        Ok(branches)
+    }
+
+    fn branch(&self, path: &str, text: &BranchText, stages: &[Stage]) -> Result<Vec<Branch>> {
+        let d = self.document();
+        let from_stage = stages.iter().position(|s| s.name == text.from).ok_or_else(|| {
+            let names: Vec<&str> = stages.iter().map(|s| s.name.as_str()).collect();
+            d.error(
+                &format!("{path}.from"),
+                format!("no stage is called `{}`", text.from),
+                suggestion(&text.from, &names, "stage"),
+            )
+        })?;
+        let snapshots = match &stages[from_stage].kind {
+            StageKind::Dynamics { snapshots, .. } if !snapshots.is_empty() => snapshots,
+            _ => {
+                return Err(d.error(
+                    &format!("{path}.from"),
+                    format!("the stage `{}` takes no snapshots", text.from),
+                    "add `snapshots = [temperatures]` to that ramp",
+                ));
+            }
+        };
+        let known: BTreeMap<u64, f64> = snapshots.iter().map(|&(t, s)| (s, t)).collect();
+        let not_taken = |here: &str, t: f64| {
+            d.error(
+                here,
+                format!("the stage `{}` takes no snapshot at {t}", text.from),
+                format!(
+                    "its snapshots are at {}",
+                    known.values().rev().map(f64::to_string).collect::<Vec<_>>().join(", ")
+                ),
+            )
+        };
+        let taken = |t: f64| known.values().any(|&k| k == t);
+        for (k, &t) in text.temperatures.iter().enumerate() {
+            if !taken(t) {
+                return Err(not_taken(&format!("{path}.temperatures[{k}]"), t));
+            }
+        }
+        let chosen: Vec<f64> = if text.temperatures.is_empty() {
+            snapshots.iter().map(|&(t, _)| t).collect()
+        } else {
+            text.temperatures.clone()
+        };
+        let mut durations = BTreeMap::new();
+        for (k, o) in text.overrides.iter().enumerate() {
+            let here = format!("{path}.override[{k}]");
+            if !chosen.contains(&o.temperature) {
+                return Err(not_taken(&format!("{here}.temperature"), o.temperature));
+            }
+            let steps = self.steps(&format!("{here}.duration"), o.duration)?;
+            durations.insert(o.temperature.to_bits(), steps);
+        }
+        let usual = self.steps(&format!("{path}.duration"), text.duration)?;
+        let ensemble = self.thermostat(path, text.thermostat, text.relaxation, None)?;
+        let unit = if self.reader.units.system == UnitSystem::Metal { "K" } else { "" };
+        Ok(chosen
+            .into_iter()
+            .map(|temperature| Branch {
+                name: format!("{}-{temperature}{unit}", text.name),
+                from_stage,
+                temperature,
+                stage: Stage {
+                    name: format!("{}-{temperature}{unit}", text.name),
+                    kind: StageKind::Dynamics {
+                        ensemble,
+                        from: temperature,
+                        to: temperature,
+                        steps: durations.get(&temperature.to_bits()).copied().unwrap_or(usual),
+                        ramp: false,
+                        snapshots: Vec::new(),
+                        velocities: VelocityStart::Keep,
+                    },
+                },
+            })
+            .collect())
+    }
+}

@@ -1,0 +1,381 @@
+//! What a stage leaves behind: stage.json and the tables beside it.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::files::ThermoRow;
+use super::provenance::write_json;
+use super::sampler::Sampler;
+use super::{files, pictures};
+use crate::analysis::{
+    DisplacementHistogram, PairRdf, Plateau, TwoLines, bonding, first_peak, fit_two_lines,
+    mean_and_standard_error, plateau, self_intermediate_scattering,
+};
+use crate::config::RunPlan;
+use crate::dynamics::MinimizeReport;
+use crate::error::Result;
+use crate::io::write_atomically;
+use crate::potential::CompiledForceField;
+use crate::system::{Structure, Units};
+
+/// Results of one stage, as in stage.json. Units are those of the force field (metal: eV, Å, ps,
+/// K, GPa), see `units` there.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StageRecord {
+    /// Name of the stage.
+    pub name: String,
+    /// "minimize", "hold" or "ramp".
+    pub kind: String,
+    /// Unit of each quantity.
+    pub units: BTreeMap<String, String>,
+    /// First step.
+    pub first_step: u64,
+    /// Last step.
+    pub last_step: u64,
+    /// How a minimisation ended.
+    pub minimization: Option<MinimizationRecord>,
+    /// Means over the second half of the stage.
+    pub means: Option<StageMeans>,
+    /// Pairs seen inside a splice region, summed over force evaluations.
+    pub splice_visits: Option<u64>,
+    /// Whether the potential energy has settled (not for ramps).
+    pub plateau: Option<Plateau>,
+    /// Break of the potential energy against the target temperature (ramps): T_f.
+    pub fictive_temperature: Option<TwoLines>,
+    /// What is left of the structure at the start of the stage.
+    pub memory: Option<MemoryRecord>,
+    /// Mean squared displacement of each species over the stage.
+    pub mean_squared_displacement: BTreeMap<String, f64>,
+    /// Neighbours of attracting species in the final structure.
+    pub bonds: Vec<BondRecord>,
+}
+
+/// How a minimisation ended.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct MinimizationRecord {
+    /// Force evaluations.
+    pub evaluations: u64,
+    /// True if the tolerance was reached.
+    pub converged: bool,
+    /// Largest force component at the end.
+    pub largest_force: f64,
+    /// Potential energy at the end.
+    pub potential_energy: f64,
+}
+
+/// Means over the second half of a stage.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct StageMeans {
+    /// Temperature.
+    pub temperature: f64,
+    /// Potential energy per atom.
+    pub potential_energy_per_atom: f64,
+    /// Pressure.
+    pub pressure: f64,
+    /// Conserved quantity per atom: last minus first value of the whole stage.
+    pub conserved_drift_per_atom: f64,
+}
+
+/// Loss of memory over a stage.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct MemoryRecord {
+    /// First peak of the structure factor.
+    pub wave_vector: Option<f64>,
+    /// Self intermediate scattering function of each species at that wave vector.
+    pub self_scattering: BTreeMap<String, f64>,
+    /// Root mean square displacement of each species.
+    pub displacement: BTreeMap<String, f64>,
+    /// Half of the smallest width of the box.
+    pub half_box: f64,
+    /// True if every species has |F_s| below 0.1 or has moved half a box.
+    pub lost: bool,
+}
+
+/// Neighbours of one species around another in a final structure.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct BondRecord {
+    /// "Si-O": oxygens around silicon.
+    pub pair: String,
+    /// First minimum of g(r).
+    pub cutoff: f64,
+    /// First peak of g(r).
+    pub peak: f64,
+    /// Mean distance of neighbours within the cutoff.
+    pub mean_length: f64,
+    /// Mean coordination number.
+    pub coordination: f64,
+    /// Fraction of atoms with each coordination number.
+    pub fractions: BTreeMap<u32, f64>,
+    /// Shortest distance in the final structure.
+    pub shortest: f64,
+}
+
+/// What [`finish_dynamics`] needs to know.
+pub(super) struct Finished<'a> {
+    pub plan: &'a RunPlan,
+    pub field: &'a CompiledForceField,
+    pub stage: &'a str,
+    pub ramp: bool,
+    pub first_step: u64,
+    pub last_step: u64,
+    pub splice_visits: u64,
+    pub structure: &'a Structure,
+    pub sampler: &'a Sampler,
+    /// Directory with the segment's thermo.csv.
+    pub segment: &'a Path,
+    /// Directory of the stage's results.
+    pub results: &'a Path,
+}
+
+fn unit_names(units: &Units) -> BTreeMap<String, String> {
+    ["energy", "length", "pressure", "time", "temperature"]
+        .into_iter()
+        .map(|kind| (kind.to_owned(), units.name(kind).to_owned()))
+        .collect()
+}
+
+/// Record of a minimisation; writes stage.json.
+pub(super) fn finish_minimization(
+    results: &Path,
+    stage: &str,
+    step: u64,
+    report: &MinimizeReport,
+    units: &Units,
+) -> Result<StageRecord> {
+    let record = StageRecord {
+        name: stage.to_owned(),
+        kind: "minimize".into(),
+        units: unit_names(units),
+        first_step: step,
+        last_step: step,
+        minimization: Some(MinimizationRecord {
+            evaluations: report.evaluations,
+            converged: report.converged,
+            largest_force: report.largest_force,
+            potential_energy: report.potential_energy,
+        }),
+        means: None,
+        splice_visits: None,
+        plateau: None,
+        fictive_temperature: None,
+        memory: None,
+        mean_squared_displacement: BTreeMap::new(),
+        bonds: Vec::new(),
+    };
+    write_json(&results.join("stage.json"), &record)?;
+    Ok(record)
+}
+
+/// Evaluates a stage of dynamics and writes its tables, pictures and stage.json.
+pub(super) fn finish_dynamics(finished: &Finished<'_>) -> Result<StageRecord> {
+    let units = &finished.field.units;
+    let rows = files::read_thermodynamics(finished.segment, finished.stage)?;
+    let structure = finished.structure;
+    let atoms = structure.len() as f64;
+    let moved = finished.sampler.displacements(structure);
+    let species = structure.species.len();
+    let partials = finished.sampler.rdf.partials();
+    write_rdf(finished, &partials)?;
+    write_msd(finished)?;
+    let histogram = DisplacementHistogram::new(
+        &moved,
+        &structure.kinds,
+        species,
+        finished.plan.analysis.displacement_bin,
+    );
+    write_displacements(finished, &histogram)?;
+    pictures::thermodynamics(&finished.results.join("thermo.svg"), &rows, units, atoms)?;
+    pictures::radial(&finished.results.join("rdf.svg"), &partials, units)?;
+    let energies: Vec<f64> = rows.iter().map(|r| r.potential / atoms).collect();
+    let record = StageRecord {
+        name: finished.stage.to_owned(),
+        kind: if finished.ramp { "ramp" } else { "hold" }.into(),
+        units: unit_names(units),
+        first_step: finished.first_step,
+        last_step: finished.last_step,
+        minimization: None,
+        means: means(&rows, atoms),
+        splice_visits: finished.field.has_splice().then_some(finished.splice_visits),
+        plateau: if finished.ramp { None } else { plateau(&energies) },
+        fictive_temperature: if finished.ramp { fictive_temperature(&rows, atoms) } else { None },
+        memory: if finished.ramp { None } else { Some(memory(finished, &moved)) },
+        mean_squared_displacement: by_name(
+            structure,
+            &crate::analysis::mean_squared_displacement(&moved, &structure.kinds, species),
+        ),
+        bonds: bonds(finished, &partials),
+    };
+    write_json(&finished.results.join("stage.json"), &record)?;
+    Ok(record)
+}
+
+fn by_name(structure: &Structure, values: &[f64]) -> BTreeMap<String, f64> {
+    structure
+        .species
+        .iter()
+        .zip(values)
+        .filter(|(_, v)| v.is_finite())
+        .map(|(s, &v)| (s.name.clone(), v))
+        .collect()
+}
+
+fn means(rows: &[ThermoRow], atoms: f64) -> Option<StageMeans> {
+    let settled = &rows[rows.len() / 2..];
+    let mean = |value: fn(&ThermoRow) -> f64| {
+        mean_and_standard_error(&settled.iter().map(value).collect::<Vec<_>>()).map(|m| m.mean)
+    };
+    Some(StageMeans {
+        temperature: mean(|r| r.temperature)?,
+        potential_energy_per_atom: mean(|r| r.potential)? / atoms,
+        pressure: mean(|r| r.pressure)?,
+        conserved_drift_per_atom: (rows.last()?.conserved - rows.first()?.conserved) / atoms,
+    })
+}
+
+/// T_f from U(T), averaged in about sixty bins of the target temperature first so that the
+/// thermal noise of single rows does not decide where the break is.
+fn fictive_temperature(rows: &[ThermoRow], atoms: f64) -> Option<TwoLines> {
+    let size = rows.len().div_ceil(60).max(1);
+    let points: Vec<(f64, f64)> = rows
+        .chunks(size)
+        .map(|chunk| {
+            let n = chunk.len() as f64;
+            (
+                chunk.iter().map(|r| r.target).sum::<f64>() / n,
+                chunk.iter().map(|r| r.potential).sum::<f64>() / n / atoms,
+            )
+        })
+        .collect();
+    fit_two_lines(&points)
+}
+
+fn memory(finished: &Finished<'_>, moved: &[[f64; 3]]) -> MemoryRecord {
+    let structure = finished.structure;
+    let species = structure.species.len();
+    let rdf = &finished.sampler.rdf;
+    let wave_vector = first_peak(&rdf.total(), rdf.number_density());
+    let scattering = wave_vector
+        .map(|q| self_intermediate_scattering(moved, &structure.kinds, species, q))
+        .unwrap_or_default();
+    let displacement: Vec<f64> =
+        crate::analysis::mean_squared_displacement(moved, &structure.kinds, species)
+            .into_iter()
+            .map(f64::sqrt)
+            .collect();
+    let half_box = structure.simulation_box.longest_cutoff();
+    let lost = (0..species)
+        .filter(|&s| displacement[s].is_finite())
+        .all(|s| displacement[s] > half_box || scattering.get(s).is_some_and(|f| f.abs() < 0.1));
+    MemoryRecord {
+        wave_vector,
+        self_scattering: by_name(structure, &scattering),
+        displacement: by_name(structure, &displacement),
+        half_box,
+        lost,
+    }
+}
+
+/// Pairs of opposite charges; without charges, all pairs.
+fn bonds(finished: &Finished<'_>, partials: &[PairRdf]) -> Vec<BondRecord> {
+    let structure = finished.structure;
+    let field = finished.field;
+    let mut records = Vec::new();
+    for (a, first) in structure.species.iter().enumerate() {
+        for (b, second) in structure.species.iter().enumerate() {
+            let attracts =
+                field.coulomb.is_none() || (field.charges[a] > 0.0 && field.charges[b] < 0.0);
+            let found = partials.iter().find(|p| {
+                p.species == [first.name.clone(), second.name.clone()]
+                    || p.species == [second.name.clone(), first.name.clone()]
+            });
+            let (true, Some(rdf)) = (attracts, found) else { continue };
+            let (Some((peak, _)), Some(cutoff)) = (rdf.first_peak(), rdf.first_minimum()) else {
+                continue;
+            };
+            let bonds = bonding(structure, a as u16, b as u16, cutoff);
+            records.push(BondRecord {
+                pair: format!("{}-{}", first.name, second.name),
+                cutoff,
+                peak,
+                mean_length: bonds.mean_length,
+                coordination: bonds.mean(),
+                fractions: bonds.fractions(),
+                shortest: bonds.shortest,
+            });
+        }
+    }
+    records
+}
+
+fn length_column(name: &str, units: &Units) -> String {
+    match units.name("length") {
+        "lj" => name.to_owned(),
+        unit => format!("{name} ({unit})"),
+    }
+}
+
+fn write_rdf(finished: &Finished<'_>, partials: &[PairRdf]) -> Result<()> {
+    let units = &finished.field.units;
+    write_atomically(finished.results.join("rdf.csv"), |w| {
+        let mut header = vec![length_column("r", units)];
+        for p in partials {
+            header.push(format!("g {}-{}", p.species[0], p.species[1]));
+            header.push(format!("n {}-{}", p.species[0], p.species[1]));
+        }
+        writeln!(w, "{}", header.join(","))?;
+        let bins = partials.first().map_or(0, |p| p.r.len());
+        for k in 0..bins {
+            write!(w, "{:.5}", partials[0].r[k])?;
+            for p in partials {
+                write!(w, ",{:.6},{:.6}", p.g[k], p.running[k])?;
+            }
+            writeln!(w)?;
+        }
+        Ok(())
+    })
+}
+
+fn write_msd(finished: &Finished<'_>) -> Result<()> {
+    let units = &finished.field.units;
+    let structure = finished.structure;
+    write_atomically(finished.results.join("msd.csv"), |w| {
+        let (time, square) = match units.name("time") {
+            "lj" => ("time".to_owned(), String::new()),
+            unit => (format!("time ({unit})"), format!(" ({}²)", units.name("length"))),
+        };
+        let names: Vec<String> =
+            structure.species.iter().map(|s| format!("msd {}{square}", s.name)).collect();
+        writeln!(w, "{time},{}", names.join(","))?;
+        for (step, values) in &finished.sampler.msd {
+            let time = (step - finished.first_step) as f64 * finished.plan.timestep;
+            let values: Vec<String> = values.iter().map(|v| format!("{v:.6}")).collect();
+            writeln!(w, "{time:.6},{}", values.join(","))?;
+        }
+        Ok(())
+    })
+}
+
+fn write_displacements(finished: &Finished<'_>, histogram: &DisplacementHistogram) -> Result<()> {
+    let structure = finished.structure;
+    write_atomically(finished.results.join("displacements.csv"), |w| {
+        let names: Vec<String> = structure
+            .species
+            .iter()
+            .flat_map(|s| [format!("count {}", s.name), format!("density {}", s.name)])
+            .collect();
+        let column = length_column("displacement", &finished.field.units);
+        writeln!(w, "{column},{}", names.join(","))?;
+        let densities: Vec<Vec<f64>> =
+            (0..structure.species.len()).map(|s| histogram.density(s)).collect();
+        for k in 0..histogram.counts.first().map_or(0, Vec::len) {
+            write!(w, "{:.5}", (k as f64 + 0.5) * histogram.bin)?;
+            for (counts, density) in histogram.counts.iter().zip(&densities) {
+                write!(w, ",{},{:.6}", counts[k], density[k])?;
+            }
+            writeln!(w)?;
+        }
+        Ok(())
+    })
+}

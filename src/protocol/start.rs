@@ -1,0 +1,90 @@
+//! The structure a run starts from.
+
+use crate::backend::reference::for_each_pair;
+use crate::config::{Build, RunPlan, Start};
+use crate::error::{Error, Result};
+use crate::io::read_structure;
+use crate::potential::{ForceField, SMALLEST_R2};
+use crate::system::{
+    Composition, Density, MinimumDistances, RandomPacking, Species, Structure, UnitSystem, Units,
+    cubic_box,
+};
+
+/// Reads or builds the structure that a member starts from. Masses are the force field's.
+pub fn initial_structure(plan: &RunPlan, seed: u64) -> Result<Structure> {
+    let field = &plan.force_field;
+    let mut structure = match &plan.start {
+        Start::File(path) => read_structure(path)?,
+        Start::Build(build) => packed(build, field, seed)?,
+    };
+    for species in &mut structure.species {
+        species.mass = Some(parameters(field, &species.name)?.mass);
+    }
+    structure.check_finite()?;
+    check_overlaps(&structure)?;
+    Ok(structure)
+}
+
+fn parameters<'a>(
+    field: &'a ForceField,
+    name: &str,
+) -> Result<&'a crate::potential::SpeciesParameters> {
+    field.species.iter().find(|s| s.name == name).ok_or_else(|| Error::UnknownSpecies {
+        forcefield: field.name.clone(),
+        species: name.to_owned(),
+    })
+}
+
+fn packed(build: &Build, field: &ForceField, seed: u64) -> Result<Structure> {
+    let units = Units::of(field.units);
+    let composition = Composition::parse(&build.composition)?;
+    for (name, _) in composition.amounts() {
+        parameters(field, name)?;
+    }
+    let find = |name: &str| field.species.iter().find(|s| s.name == name);
+    if field.coulomb.is_some() {
+        composition.check_neutral(|name| find(name).map(|s| s.charge))?;
+    }
+    let atoms: Vec<(Species, usize)> = composition
+        .counts(build.atoms)?
+        .into_iter()
+        .map(|(name, count)| (Species { mass: find(&name).map(|s| s.mass), name }, count))
+        .collect();
+    let density = match field.units {
+        UnitSystem::Metal => Density::Mass(build.density),
+        UnitSystem::Lj => Density::Number(build.density),
+    };
+    let simulation_box = cubic_box(&atoms, density, &units)?;
+    let spacing = (simulation_box.volume() / build.atoms as f64).cbrt();
+    // Sparse enough for random placement to find room, 1.5 Å in an oxide glass.
+    let mut distances = MinimumDistances::uniform(build.default_distance.unwrap_or(0.63 * spacing));
+    for ([a, b], distance) in &build.pair_distances {
+        for name in [a, b] {
+            if composition.amounts().iter().all(|(n, _)| n != name) {
+                return Err(Error::input(
+                    format!("minimum distance {a}-{b}: {name} is not in {}", build.composition),
+                    "name species of the composition",
+                ));
+            }
+        }
+        distances = distances.with(a, b, *distance);
+    }
+    RandomPacking { atoms, simulation_box, minimum_distances: distances, seed }.build()
+}
+
+/// Error for two atoms closer than any force field is evaluated.
+pub fn check_overlaps(structure: &Structure) -> Result<()> {
+    let cutoff = SMALLEST_R2.sqrt().min(structure.simulation_box.longest_cutoff());
+    let mut closest: Option<(usize, usize, f64)> = None;
+    for_each_pair(&structure.simulation_box, &structure.positions, cutoff, |i, j, _, r2| {
+        if closest.is_none_or(|(_, _, best)| r2 < best) {
+            closest = Some((i.min(j), i.max(j), r2));
+        }
+    });
+    match closest {
+        None => Ok(()),
+        Some((i, j, r2)) => {
+            Err(Error::Overlap { first: i + 1, second: j + 1, distance: r2.sqrt() })
+        }
+    }
+}
