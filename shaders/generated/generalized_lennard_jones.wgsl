@@ -1,5 +1,5 @@
 // Printed from the Rust definition of the potential; do not edit.
-// Short-range term of `generalized_lennard_jones`: energy and -(1/r) dU/dr.
+// Short-range term of `generalized_lennard_jones`: energy and -r dU/dr.
 fn short_range(d: Distance, row: u32, diameters: vec2<f32>) -> vec2<f32> {
     let v0 = diameters.x + diameters.y;
     let v1 = 0.5f * v0;
@@ -18,18 +18,17 @@ fn short_range(d: Distance, row: u32, diameters: vec2<f32>) -> vec2<f32> {
     let v14 = v6 * v13;
     let v15 = v14 * v13;
     let v16 = v15 - v14;
-    let v17 = 14.0f * v7;
-    let v18 = v15 + v15;
-    let v19 = v18 - v14;
-    let v20 = v17 * v19;
-    let v21 = parameter(row + 1u);
-    let v22 = parameter(row + 2u);
-    let v23 = fma(v22, d.r, v21);
-    let v24 = v16 - v23;
-    let v25 = fma(v22, d.inverse, v20);
-    let v26 = parameter(row + 3u);
-    let v27 = d.r2 < v26;
-    let v28 = select(0.0f, v24, v27);
-    let v29 = select(0.0f, v25, v27);
-    return vec2<f32>(v28, v29);
+    let v17 = v15 + v15;
+    let v18 = v17 - v14;
+    let v19 = 14.0f * v18;
+    let v20 = parameter(row + 1u);
+    let v21 = parameter(row + 2u);
+    let v22 = fma(v21, d.r, v20);
+    let v23 = v16 - v22;
+    let v24 = fma(v21, d.r, v19);
+    let v25 = parameter(row + 3u);
+    let v26 = d.r2 < v25;
+    let v27 = select(0.0f, v23, v26);
+    let v28 = select(0.0f, v24, v26);
+    return vec2<f32>(v27, v28);
 }

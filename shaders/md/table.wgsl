@@ -11,6 +11,6 @@ fn short_range(d: Distance, row: u32, diameters: vec2<f32>) -> vec2<f32> {
     let interval = clamp(floor(x), 0.0, f32(TABLE_INTERVALS - 1u));
     let at = table + 4u + 4u * u32(interval);
     let c = vec4<f32>(model[at], model[at + 1u], model[at + 2u], model[at + 3u]);
-    let term = cubic_piece(c, x - interval, model[table + 2u]);
+    let term = cubic_piece(c, x - interval, model[table + 2u], d.r2);
     return select(vec2<f32>(0.0), term, d.r2 < parameter(row + 2u));
 }

@@ -178,9 +178,9 @@ impl Real for Traced {
         rare: impl FnOnce() -> Term<Self>,
     ) -> Term<Self> {
         let (names, outer) = with_tape(|tape| {
-            let names = [format!("energy{}", tape.next), format!("force{}", tape.next)];
+            let names = [format!("energy{}", tape.next), format!("virial{}", tape.next)];
             tape.next += 1;
-            for (name, value) in names.iter().zip([usual.energy, usual.force]) {
+            for (name, value) in names.iter().zip([usual.energy, usual.virial]) {
                 let line = format!("var {name} = {};", tape.name(value.0));
                 tape.line(&line);
             }
@@ -191,7 +191,7 @@ impl Real for Traced {
         });
         let term = rare();
         with_tape(|tape| {
-            for (name, value) in names.iter().zip([term.energy, term.force]) {
+            for (name, value) in names.iter().zip([term.energy, term.virial]) {
                 let line = format!("{name} = {};", tape.name(value.0));
                 tape.line(&line);
             }
@@ -200,8 +200,8 @@ impl Real for Traced {
             // What was computed inside the block is not in scope behind it.
             tape.known = outer;
         });
-        let [energy, force] = names.map(inline);
-        Term { energy, force }
+        let [energy, virial] = names.map(inline);
+        Term { energy, virial }
     }
 }
 
@@ -271,27 +271,27 @@ fn function(doc: &str, signature: &str, body: impl FnOnce() -> Term<Traced>) -> 
             "{NOTICE}// {doc}\nfn {signature} -> vec2<f32> {{\n{}    return vec2<f32>({}, {});\n}}\n",
             tape.body,
             tape.name(term.energy.0),
-            tape.name(term.force.0)
+            tape.name(term.virial.0)
         )
     })
 }
 
 /// WGSL of a form's short-range term with its shift and cutoff:
-/// `short_range(d, row, diameters)` gives energy and −(1/r) dU/dr. Tables print
-/// `cubic_piece(c, t, minus_two_over_step)`.
+/// `short_range(d, row, diameters)` gives energy and −r dU/dr. Tables print
+/// `cubic_piece(c, t, minus_two_over_step, r2)`.
 pub fn short_range_function(kind: FormKind) -> String {
     with_pair_form!(kind,
         Form => function(
-            &format!("Short-range term of `{}`: energy and -(1/r) dU/dr.", Form::NAME),
+            &format!("Short-range term of `{}`: energy and -r dU/dr.", Form::NAME),
             "short_range(d: Distance, row: u32, diameters: vec2<f32>)",
             || short_range_term::<Form, Traced, _>(&TracedRow, &argument_distance()),
         ),
         table => function(
-            "A cubic piece of a tabulated potential: energy and -(1/r) dU/dr.",
-            "cubic_piece(c: vec4<f32>, t: f32, minus_two_over_step: f32)",
+            "A cubic piece of a tabulated potential: energy and -r dU/dr.",
+            "cubic_piece(c: vec4<f32>, t: f32, minus_two_over_step: f32, r2: f32)",
             || {
                 let c = ["c.x", "c.y", "c.z", "c.w"].map(inline);
-                cubic_piece(c, inline("t"), inline("minus_two_over_step"))
+                cubic_piece(c, inline("t"), inline("minus_two_over_step"), inline("r2"))
             },
         )
     )

@@ -216,15 +216,16 @@ pub fn exact(structure: &Structure, plan: &DynamicsPlan) -> Evaluation {
             r2,
             [diameters[i], diameters[j]],
         );
+        let force = term.virial / r2;
         evaluation.potential_energy += term.energy;
         for k in 0..3 {
-            evaluation.forces[j][k] += term.force * d[k];
-            evaluation.forces[i][k] -= term.force * d[k];
+            evaluation.forces[j][k] += force * d[k];
+            evaluation.forces[i][k] -= force * d[k];
         }
         for (w, (x, y)) in
             evaluation.virial.iter_mut().zip([(0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1)])
         {
-            *w += term.force * d[x] * d[y];
+            *w += force * d[x] * d[y];
         }
     });
     evaluation
