@@ -6,6 +6,8 @@ struct Distance {
     // sqrt(r2) - r beyond rounding
     residual: f32,
     inverse: f32,
+    // 1/r2, rounded once: its sixth powers multiply an error
+    inverse2: f32,
 }
 
 // The upper 12 bits of the significand: products of two such halves are exact, with or without
@@ -14,8 +16,18 @@ fn upper_half(x: f32) -> f32 {
     return bitcast<f32>(bitcast<u32>(x) & 0xfffff000u);
 }
 
-// inverseSqrt may be off by several units in the last place (by more on some devices), and r²·r^-1
-// rounds; the remainder r2 - r² is exact in halves, and one Newton step repairs both.
+// 1 - a b for a b close to 1, exact in halves where a fused operation cannot be relied on.
+fn miss_of_product(a: f32, b: f32) -> f32 {
+    let ah = upper_half(a);
+    let al = a - ah;
+    let bh = upper_half(b);
+    let bl = b - bh;
+    return ((1.0 - ah * bh) - (ah * bl + al * bh)) - al * bl;
+}
+
+// inverseSqrt may be off by several units in the last place, and what is computed from it rounds.
+// The remainders r2 - r², 1 - r/r and 1 - r2/r2 are exact in halves, so one Newton step each leaves
+// every result rounded once, on every device.
 fn distance_of(r2: f32) -> Distance {
     let y = inverseSqrt(r2);
     let r = r2 * y;
@@ -23,8 +35,10 @@ fn distance_of(r2: f32) -> Distance {
     let l = r - h;
     let remainder = ((r2 - h * h) - 2.0 * h * l) - l * l;
     let residual = 0.5 * y * remainder;
-    let miss = fma(-r, y, 1.0) - residual * y;
-    return Distance(r2, r, residual, fma(y, miss, y));
+    let inverse = y + y * (miss_of_product(r, y) - residual * y);
+    let square = inverse * inverse;
+    let inverse2 = square + square * miss_of_product(r2, square);
+    return Distance(r2, r, residual, inverse, inverse2);
 }
 
 // 2^(rate r). The built-in exp2 is biased on some devices and its argument, rounded to single

@@ -20,5 +20,5 @@ const SMALLEST_R2: f32 = 0.01;
 fn pair_term(r2: f32, row: u32, diameters: vec2<f32>) -> vec2<f32> {
     let d = distance_of(max(r2, SMALLEST_R2));
     let term = short_range(d, row, diameters) + coulomb(d, parameter(row + parameters.row_width - 1u));
-    return vec2<f32>(term.x, term.y * (d.inverse * d.inverse));
+    return vec2<f32>(term.x, term.y * d.inverse2);
 }

@@ -265,6 +265,12 @@ const NOTICE: &str = "// Printed from the Rust definition of the potential; do n
 
 fn function(doc: &str, signature: &str, body: impl FnOnce() -> Term<Traced>) -> String {
     TAPE.with(|tape| *tape.borrow_mut() = Tape { indent: 1, ..Tape::default() });
+    // The kernels' distance holds 1/r² rounded once: the square of a rounded 1/r would pass three
+    // times its error to every 1/r⁶, the largest error of a Buckingham bond.
+    with_tape(|tape| {
+        let inverse2 = tape.inline("d.inverse2".into());
+        tape.known.insert("d.inverse * d.inverse".into(), inverse2);
+    });
     let term = body();
     with_tape(|tape| {
         format!(
