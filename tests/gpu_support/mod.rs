@@ -36,7 +36,11 @@ fn species(name: &str, charge: f64, mass: f64) -> SpeciesParameters {
 }
 
 fn buckingham(species: [usize; 2], a: f64, rho: f64, c: f64, short_range: ShortRange) -> Pair {
-    Pair { species, definition: PairDefinition::Buckingham { a, rho, c, short_range }, cutoff: None }
+    Pair {
+        species,
+        definition: PairDefinition::Buckingham { a, rho, c, short_range },
+        cutoff: None,
+    }
 }
 
 /// Sodium silicate of Liu et al., PRB 106, 214206 (2022), Table I.
@@ -138,11 +142,9 @@ pub fn random_structure(
             positions.push(r);
         }
     }
-    let cycle: Vec<u16> =
-        ratio.iter().enumerate().flat_map(|(k, &n)| vec![k as u16; n]).collect();
+    let cycle: Vec<u16> = ratio.iter().enumerate().flat_map(|(k, &n)| vec![k as u16; n]).collect();
     let kinds = (0..atoms).map(|i| cycle[i % cycle.len()]).collect();
-    let species =
-        names.iter().map(|n| Species { name: (*n).into(), mass: None }).collect();
+    let species = names.iter().map(|n| Species { name: (*n).into(), mass: None }).collect();
     Structure::new(simulation_box, species, kinds, positions).expect("sound")
 }
 
@@ -176,8 +178,7 @@ pub fn plan(field: &ForceField, structure: &Structure, timestep: f64) -> Dynamic
 pub fn give_velocities(structure: &mut Structure, plan: &DynamicsPlan, temperature: f64) {
     let field = &plan.force_field;
     let stream = RandomStream::new(5, Stream::Velocities);
-    let masses: Vec<f64> =
-        structure.kinds.iter().map(|&k| field.masses[usize::from(k)]).collect();
+    let masses: Vec<f64> = structure.kinds.iter().map(|&k| field.masses[usize::from(k)]).collect();
     let mut velocities: Vec<[f64; 3]> = masses
         .iter()
         .enumerate()

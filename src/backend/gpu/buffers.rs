@@ -13,14 +13,8 @@ use crate::error::{Error, Result};
 
 /// What a chunk changes and a replay restores. The neighbour list is rebuilt from
 /// `ListPosition`.
-const SNAPSHOT: [Role; 6] = [
-    Role::Control,
-    Role::Position,
-    Role::Velocity,
-    Role::Image,
-    Role::Force,
-    Role::ListPosition,
-];
+const SNAPSHOT: [Role; 6] =
+    [Role::Control, Role::Position, Role::Velocity, Role::Image, Role::Force, Role::ListPosition];
 
 /// Longest chunk, in steps.
 pub(super) const LONGEST_CHUNK: u32 = 512;

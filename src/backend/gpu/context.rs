@@ -215,15 +215,14 @@ impl Context {
                 limits.max_storage_buffers_per_shader_stage
             )));
         }
-        let (device, queue) =
-            pollster::block_on(adapter.request_device(&wgpu::DeviceDescriptor {
-                label: Some("fulgurite"),
-                required_features: features,
-                required_limits: limits.clone(),
-                memory_hints: wgpu::MemoryHints::MemoryUsage,
-                ..wgpu::DeviceDescriptor::default()
-            }))
-            .map_err(|error| failed(format!("it cannot be opened: {error}")))?;
+        let (device, queue) = pollster::block_on(adapter.request_device(&wgpu::DeviceDescriptor {
+            label: Some("fulgurite"),
+            required_features: features,
+            required_limits: limits.clone(),
+            memory_hints: wgpu::MemoryHints::MemoryUsage,
+            ..wgpu::DeviceDescriptor::default()
+        }))
+        .map_err(|error| failed(format!("it cannot be opened: {error}")))?;
         let faults = Arc::new(Faults::default());
         // wgpu's own handler panics.
         let record = Arc::clone(&faults);
@@ -315,7 +314,8 @@ fn no_adapter(choice: AdapterChoice, count: usize) -> Error {
     Error::Device {
         device,
         what,
-        remedy: "`fulgurite devices` lists what there is; install a Vulkan driver, or use --device cpu"
-            .into(),
+        remedy:
+            "`fulgurite devices` lists what there is; install a Vulkan driver, or use --device cpu"
+                .into(),
     }
 }

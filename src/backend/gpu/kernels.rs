@@ -123,72 +123,180 @@ impl Kernel {
             };
         }
         match self {
-            Self::Drift => kernel!("drift", "main", false, [
-                (Parameters, Uniform), (Control, Write), (Schedule, Read), (Position, Write),
-                (Velocity, Write), (Image, Write), (Force, Read), (ListPosition, Read),
-                (Partial, Write),
-            ]),
-            Self::Decide => kernel!("decide", "main", false, [
-                (Parameters, Uniform), (Control, Write), (Arguments, Write),
-            ]),
-            Self::Check => kernel!("check", "main", false, [
-                (Parameters, Uniform), (Control, Write), (Position, Read), (ListPosition, Read),
-            ]),
-            Self::Bin => kernel!("bin", "main", false, [
-                (Parameters, Uniform), (Position, Read), (CellCount, Write),
-            ]),
-            Self::Prefix => kernel!("prefix", "main", false, [
-                (Parameters, Uniform), (CellCount, Write), (CellStart, Write),
-            ]),
-            Self::Scatter => kernel!("scatter", "main", false, [
-                (Parameters, Uniform), (Position, Read), (CellCount, Write), (Placed, Write),
-            ]),
-            Self::Gather => kernel!("gather", "main", false, [
-                (Parameters, Uniform), (Position, Read), (Velocity, Read), (Image, Read),
-                (Placed, Read), (CellStart, Read), (ListPosition, Write), (SortedVelocity, Write),
-                (SortedImage, Write),
-            ]),
-            Self::Settle => kernel!("settle", "main", false, [
-                (Parameters, Uniform), (ListPosition, Read), (SortedVelocity, Read),
-                (SortedImage, Read), (Position, Write), (Velocity, Write), (Image, Write),
-                (Diameter, Write), (CellCount, Write),
-            ]),
-            Self::List => kernel!("list", "main", false, [
-                (Parameters, Uniform), (Control, Write), (ListPosition, Read), (CellStart, Read),
-                (List, Write),
-            ]),
-            Self::Force => kernel!("force", "main", true, [
-                (Parameters, Uniform), (Control, Write), (Position, Read), (List, Read),
-                (Model, Read), (Diameter, Read), (Velocity, Write), (Force, Write),
-                (Partial, Write),
-            ]),
-            Self::Evaluate => kernel!("evaluate", "main", true, [
-                (Parameters, Uniform), (Position, Read), (List, Read), (Model, Read),
-                (Diameter, Read), (Observed, Write),
-            ]),
-            Self::Reduce => kernel!("reduce", "main", false, [
-                (Parameters, Uniform), (Control, Write), (Observed, Read), (Position, Read),
-                (Velocity, Read), (Sums, Write),
-            ]),
-            Self::Thermostat => kernel!("thermostat", "main", false, [
-                (Parameters, Uniform), (Control, Write), (Schedule, Read), (Partial, Read),
-            ]),
-            Self::InitialKinetic => kernel!("thermostat", "initial", false, [
-                (Parameters, Uniform), (Control, Write), (Schedule, Read), (Partial, Read),
-            ]),
-            Self::CloseChunk => kernel!("thermostat", "close", false, [
-                (Parameters, Uniform), (Control, Write), (Schedule, Read), (Partial, Read),
-            ]),
-            Self::Finish => kernel!("finish", "main", false, [
-                (Parameters, Uniform), (Control, Write), (Velocity, Write),
-            ]),
-            Self::Place => kernel!("place", "main", false, [
-                (Parameters, Uniform), (GivenPosition, Read), (GivenImage, Read),
-                (Position, Write), (Image, Write),
-            ]),
-            Self::PlaceVelocities => kernel!("place_velocities", "main", false, [
-                (Parameters, Uniform), (GivenVelocity, Read), (Position, Read), (Velocity, Write),
-            ]),
+            Self::Drift => kernel!(
+                "drift",
+                "main",
+                false,
+                [
+                    (Parameters, Uniform),
+                    (Control, Write),
+                    (Schedule, Read),
+                    (Position, Write),
+                    (Velocity, Write),
+                    (Image, Write),
+                    (Force, Read),
+                    (ListPosition, Read),
+                    (Partial, Write),
+                ]
+            ),
+            Self::Decide => kernel!(
+                "decide",
+                "main",
+                false,
+                [(Parameters, Uniform), (Control, Write), (Arguments, Write),]
+            ),
+            Self::Check => kernel!(
+                "check",
+                "main",
+                false,
+                [(Parameters, Uniform), (Control, Write), (Position, Read), (ListPosition, Read),]
+            ),
+            Self::Bin => kernel!(
+                "bin",
+                "main",
+                false,
+                [(Parameters, Uniform), (Position, Read), (CellCount, Write),]
+            ),
+            Self::Prefix => kernel!(
+                "prefix",
+                "main",
+                false,
+                [(Parameters, Uniform), (CellCount, Write), (CellStart, Write),]
+            ),
+            Self::Scatter => kernel!(
+                "scatter",
+                "main",
+                false,
+                [(Parameters, Uniform), (Position, Read), (CellCount, Write), (Placed, Write),]
+            ),
+            Self::Gather => kernel!(
+                "gather",
+                "main",
+                false,
+                [
+                    (Parameters, Uniform),
+                    (Position, Read),
+                    (Velocity, Read),
+                    (Image, Read),
+                    (Placed, Read),
+                    (CellStart, Read),
+                    (ListPosition, Write),
+                    (SortedVelocity, Write),
+                    (SortedImage, Write),
+                ]
+            ),
+            Self::Settle => kernel!(
+                "settle",
+                "main",
+                false,
+                [
+                    (Parameters, Uniform),
+                    (ListPosition, Read),
+                    (SortedVelocity, Read),
+                    (SortedImage, Read),
+                    (Position, Write),
+                    (Velocity, Write),
+                    (Image, Write),
+                    (Diameter, Write),
+                    (CellCount, Write),
+                ]
+            ),
+            Self::List => kernel!(
+                "list",
+                "main",
+                false,
+                [
+                    (Parameters, Uniform),
+                    (Control, Write),
+                    (ListPosition, Read),
+                    (CellStart, Read),
+                    (List, Write),
+                ]
+            ),
+            Self::Force => kernel!(
+                "force",
+                "main",
+                true,
+                [
+                    (Parameters, Uniform),
+                    (Control, Write),
+                    (Position, Read),
+                    (List, Read),
+                    (Model, Read),
+                    (Diameter, Read),
+                    (Velocity, Write),
+                    (Force, Write),
+                    (Partial, Write),
+                ]
+            ),
+            Self::Evaluate => kernel!(
+                "evaluate",
+                "main",
+                true,
+                [
+                    (Parameters, Uniform),
+                    (Position, Read),
+                    (List, Read),
+                    (Model, Read),
+                    (Diameter, Read),
+                    (Observed, Write),
+                ]
+            ),
+            Self::Reduce => kernel!(
+                "reduce",
+                "main",
+                false,
+                [
+                    (Parameters, Uniform),
+                    (Control, Write),
+                    (Observed, Read),
+                    (Position, Read),
+                    (Velocity, Read),
+                    (Sums, Write),
+                ]
+            ),
+            Self::Thermostat => kernel!(
+                "thermostat",
+                "main",
+                false,
+                [(Parameters, Uniform), (Control, Write), (Schedule, Read), (Partial, Read),]
+            ),
+            Self::InitialKinetic => kernel!(
+                "thermostat",
+                "initial",
+                false,
+                [(Parameters, Uniform), (Control, Write), (Schedule, Read), (Partial, Read),]
+            ),
+            Self::CloseChunk => kernel!(
+                "thermostat",
+                "close",
+                false,
+                [(Parameters, Uniform), (Control, Write), (Schedule, Read), (Partial, Read),]
+            ),
+            Self::Finish => kernel!(
+                "finish",
+                "main",
+                false,
+                [(Parameters, Uniform), (Control, Write), (Velocity, Write),]
+            ),
+            Self::Place => kernel!(
+                "place",
+                "main",
+                false,
+                [
+                    (Parameters, Uniform),
+                    (GivenPosition, Read),
+                    (GivenImage, Read),
+                    (Position, Write),
+                    (Image, Write),
+                ]
+            ),
+            Self::PlaceVelocities => kernel!(
+                "place_velocities",
+                "main",
+                false,
+                [(Parameters, Uniform), (GivenVelocity, Read), (Position, Read), (Velocity, Write),]
+            ),
         }
     }
 

@@ -224,7 +224,8 @@ impl Parameters {
         let [xy, xz, yz] = simulation_box.tilts.map(|t| t * to_unit);
         let step = plan.timestep;
         // Inverse of the upper-triangular matrix above, times the time step.
-        let drift_x = [step / lx, -step * xy / (lx * ly), step * (xy * yz - xz * ly) / (lx * ly * lz)];
+        let drift_x =
+            [step / lx, -step * xy / (lx * ly), step * (xy * yz - xz * ly) / (lx * ly * lz)];
         let drift_yz = [step / ly, -step * yz / (ly * lz), step / lz];
         let pad = |v: [f64; 3]| [v[0] as f32, v[1] as f32, v[2] as f32, 0.0];
         let mut masses = [[0.0; 4]; MOST_SPECIES];
@@ -247,12 +248,7 @@ impl Parameters {
             stride: groups * WORKGROUP,
             capacity: 0,
             groups,
-            cells: [
-                geometry.cells[0],
-                geometry.cells[1],
-                geometry.cells[2],
-                geometry.cell_count(),
-            ],
+            cells: [geometry.cells[0], geometry.cells[1], geometry.cells[2], geometry.cell_count()],
             to_cartesian_x: pad([lx, xy, xz]),
             to_cartesian_yz: pad([ly, yz, lz]),
             drift_x: pad(drift_x),
@@ -268,7 +264,11 @@ impl Parameters {
             dispatch_x,
             dispatch_y,
             degrees_of_freedom: dof as f32,
-            relaxation2: if relaxation.is_finite() { (relaxation * relaxation) as f32 } else { 1.0 },
+            relaxation2: if relaxation.is_finite() {
+                (relaxation * relaxation) as f32
+            } else {
+                1.0
+            },
             decay_minus_one: (-step / relaxation).exp_m1() as f32,
             fastest: cap.map_or(0.0, |cap| (cap / step) as f32),
             random_key: RandomStream::new(plan.seed, Stream::Langevin).key(),

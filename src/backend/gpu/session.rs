@@ -105,8 +105,7 @@ impl GpuSession {
             },
             Positions::Double(_) => Upload::from_structure(&structure),
         };
-        let same_length =
-            [upload.positions.len(), upload.images.len(), upload.velocities.len()];
+        let same_length = [upload.positions.len(), upload.images.len(), upload.velocities.len()];
         if same_length.iter().any(|&n| n != template.len()) {
             return Err(Error::input(
                 format!("a state of {same_length:?} atoms for a structure of {}", template.len()),
@@ -134,10 +133,9 @@ impl GpuSession {
         let context = Arc::clone(&backend.context);
         let field = &plan.force_field;
         let atoms = template.len();
-        for (what, needed, available) in [
-            ("atoms", atoms, MOST_ATOMS - 1),
-            ("species", field.species_count(), MOST_SPECIES),
-        ] {
+        for (what, needed, available) in
+            [("atoms", atoms, MOST_ATOMS - 1), ("species", field.species_count(), MOST_SPECIES)]
+        {
             if needed > available {
                 return Err(Error::Capacity {
                     what: what.into(),
@@ -159,8 +157,7 @@ impl GpuSession {
             None => expected_capacity(&geometry, atoms, simulation_box.volume()),
         };
         let parameters = parameters.with_capacity(capacity);
-        let potential =
-            PotentialKind { form: field.form, damping_terms: model.damping_terms };
+        let potential = PotentialKind { form: field.form, damping_terms: model.damping_terms };
         let pipelines = backend.pipelines(potential)?;
         let buffers = Buffers::new(&context, &pipelines, &parameters, &model.words)?;
         let timers = match context.options.timestamps && context.timestamps {
@@ -203,9 +200,8 @@ impl GpuSession {
         twice_kinetic: Option<f64>,
     ) -> Result<()> {
         let diameters = self.diameters()?;
-        let velocities = rows(&upload.velocities, |v, i| {
-            [v[0] as f32, v[1] as f32, v[2] as f32, diameters[i]]
-        });
+        let velocities =
+            rows(&upload.velocities, |v, i| [v[0] as f32, v[1] as f32, v[2] as f32, diameters[i]]);
         let images = rows(&upload.images, |m, _| [m[0], m[1], m[2], 0]);
         let list_positions = self.tagged(list.unwrap_or(&upload.positions));
         let context = Arc::clone(&self.context);
@@ -297,7 +293,10 @@ impl GpuSession {
         let largest = largest_capacity(&self.context, self.parameters.stride);
         if u64::from(needed) > largest {
             return Err(Error::Capacity {
-                what: format!("neighbours of an atom within cutoff and skin, {} atoms", self.template.len()),
+                what: format!(
+                    "neighbours of an atom within cutoff and skin, {} atoms",
+                    self.template.len()
+                ),
                 needed: u64::from(needed),
                 available: largest,
                 device: self.context.description.name.clone(),
@@ -380,7 +379,8 @@ impl GpuSession {
             };
             // NaN is larger than everything here.
             let size = |x: f64| if x.is_nan() { f64::INFINITY } else { x.abs() };
-            let value = values.into_iter().fold(0.0, |a: f64, b| if size(b) > size(a) { b } else { a });
+            let value =
+                values.into_iter().fold(0.0, |a: f64, b| if size(b) > size(a) { b } else { a });
             let larger = match worst {
                 None => true,
                 Some((other, _, previous)) => {
@@ -482,7 +482,8 @@ fn expected_capacity(geometry: &ListGeometry, atoms: usize, volume: f64) -> u32 
 impl DynamicsSession for GpuSession {
     fn advance(&mut self, steps: u64) -> Result<StepReport> {
         let (visits, rebuilds) = (self.splice_visits, self.rebuilds);
-        let longest = self.context.options.chunk_steps.unwrap_or(LONGEST_CHUNK).clamp(1, LONGEST_CHUNK);
+        let longest =
+            self.context.options.chunk_steps.unwrap_or(LONGEST_CHUNK).clamp(1, LONGEST_CHUNK);
         let mut left = steps;
         while left > 0 {
             let now = left.min(u64::from(self.chunk)) as u32;
@@ -530,8 +531,7 @@ impl DynamicsSession for GpuSession {
         let mut forces = vec![[0.0; 3]; self.template.len()];
         for slot in 0..self.template.len() {
             let atom = (positions[4 * slot + 3] & 0xff_ffff) as usize;
-            forces[atom] =
-                [0, 1, 2].map(|k| f64::from(f32::from_bits(observed[12 * slot + k])));
+            forces[atom] = [0, 1, 2].map(|k| f64::from(f32::from_bits(observed[12 * slot + k])));
         }
         let [potential_energy, w0, w1, w2, w3, w4, w5, ..] = sums;
         Ok(Evaluation { potential_energy, forces, virial: [w0, w1, w2, w3, w4, w5] })
@@ -560,7 +560,8 @@ impl DynamicsSession for GpuSession {
         self.buffers.write(&self.context, Role::GivenImage, &images);
         let mut encoder = self.encoder();
         let mut recorder = self.recorder();
-        recorder.run(&mut encoder, [(Kernel::Place, Extent::Atoms), (Kernel::Check, Extent::Atoms)]);
+        recorder
+            .run(&mut encoder, [(Kernel::Place, Extent::Atoms), (Kernel::Check, Extent::Atoms)]);
         recorder.run(&mut encoder, REBUILD_IF_NEEDED);
         self.submit(encoder)?;
         self.grow_until_it_fits()?;

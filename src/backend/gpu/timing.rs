@@ -43,9 +43,7 @@ impl Timers {
                     ty: wgpu::QueryType::Timestamp,
                     count: QUERIES,
                 }),
-                resolved: buffer(
-                    wgpu::BufferUsages::QUERY_RESOLVE | wgpu::BufferUsages::COPY_SRC,
-                ),
+                resolved: buffer(wgpu::BufferUsages::QUERY_RESOLVE | wgpu::BufferUsages::COPY_SRC),
                 staging: buffer(wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST),
                 pending: Vec::new(),
                 times: PassTimes::default(),
