@@ -6,6 +6,9 @@
 pub mod cpu;
 pub mod gpu;
 pub mod reference;
+mod select;
+
+pub use select::{Device, Selection, devices, select};
 
 use serde::Serialize;
 

@@ -3,7 +3,7 @@
 use clap::Args;
 use fulgurite::{Error, Result};
 
-use super::{device, say};
+use super::say;
 
 #[derive(Debug, Args)]
 pub struct Arguments {
@@ -13,27 +13,15 @@ pub struct Arguments {
 }
 
 pub fn main(arguments: &Arguments) -> Result<()> {
-    let devices: Vec<(String, serde_json::Value, String)> = ["cpu", "reference"]
-        .into_iter()
-        .map(|name| {
-            let chosen = device::choose(name)?;
-            let capabilities = chosen.backend.capabilities();
-            let value = serde_json::to_value(capabilities)
-                .map_err(|e| Error::io("write", "standard output", std::io::Error::other(e)))?;
-            Ok((name.to_owned(), value, capabilities.name.clone()))
-        })
-        .collect::<Result<_>>()?;
+    let devices = fulgurite::backend::devices();
     if arguments.json {
-        let list: Vec<_> = devices
-            .into_iter()
-            .map(|(name, capabilities, _)| {
-                serde_json::json!({ "device": name, "capabilities": capabilities })
-            })
-            .collect();
-        return say(&serde_json::Value::Array(list).to_string());
+        let text = serde_json::to_string_pretty(&devices)
+            .map_err(|e| Error::io("write", "standard output", std::io::Error::other(e)))?;
+        return say(&text);
     }
-    for (name, _, description) in devices {
-        say(&format!("{name:<12} {description}"))?;
+    for device in devices {
+        let mark = if device.default { "*" } else { " " };
+        say(&format!("{mark} {:<10} {}", device.name, device.description))?;
     }
-    Ok(())
+    say("\n* taken by --device auto")
 }

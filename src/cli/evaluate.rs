@@ -12,7 +12,7 @@ use fulgurite::protocol::check_overlaps;
 use fulgurite::{Error, Result};
 use serde::Serialize;
 
-use super::{device, say};
+use super::say;
 
 #[derive(Debug, Args)]
 pub struct Arguments {
@@ -66,7 +66,7 @@ pub fn main(arguments: &Arguments) -> Result<()> {
     check_overlaps(&structure)?;
     let compiled = Arc::new(CompiledForceField::new(&field, &structure)?);
     let units = compiled.units;
-    let chosen = device::choose(&arguments.device)?;
+    let chosen = fulgurite::backend::select(&arguments.device)?;
     let plan = DynamicsPlan {
         force_field: compiled,
         timestep: units.timestep,

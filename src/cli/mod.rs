@@ -1,7 +1,6 @@
 //! The command line: the only place that prints.
 
 mod convert;
-mod device;
 mod devices;
 mod evaluate;
 mod progress;

@@ -11,7 +11,7 @@ use fulgurite::system::Units;
 use fulgurite::{Error, Result};
 
 use super::progress::Bar;
-use super::{device, remark, say};
+use super::{remark, say};
 
 #[derive(Debug, Args)]
 pub struct Arguments {
@@ -42,7 +42,7 @@ pub fn main(arguments: &Arguments) -> Result<()> {
             PathBuf::from("runs").join(stem.unwrap_or_else(|| "run".into()))
         }
     };
-    let chosen = device::choose(&arguments.device)?;
+    let chosen = fulgurite::backend::select(&arguments.device)?;
     let name = &chosen.backend.capabilities().name;
     remark(&format!("{} on {name} ({})", plan.title, chosen.reason));
     let options = RunOptions {

@@ -392,7 +392,7 @@ impl StageReader<'_> {
 
     fn interval(&self, path: &str, value: Option<f64>, default: f64) -> Result<u64> {
         match value {
-            Some(v) if v == 0.0 => Ok(0),
+            Some(0.0) => Ok(0),
             Some(v) => self.steps(path, v),
             None => Ok(((default / self.timestep).round() as u64).max(1)),
         }

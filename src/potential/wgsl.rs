@@ -14,7 +14,7 @@ use std::ops::{Add, Mul, Neg, Sub};
 use super::compiled::{ROW_TAIL, short_range_term};
 use super::coulomb::{DAMPING_TERMS, Damping, coulomb_term};
 use super::forms::{FormKind, PairForm};
-use super::real::{Distance, Parameters, Real, Term};
+use super::real::{Distance, Parameters, Rare, Real, Term};
 use super::table::cubic_piece;
 use crate::with_pair_form;
 
@@ -172,11 +172,7 @@ impl Real for Traced {
         }))
     }
 
-    fn select_rare(
-        mask: TracedMask,
-        usual: Term<Self>,
-        rare: impl FnOnce() -> Term<Self>,
-    ) -> Term<Self> {
+    fn select_rare(mask: TracedMask, usual: Term<Self>, rare: impl Rare<Self>) -> Term<Self> {
         let (names, outer) = with_tape(|tape| {
             let names = [format!("energy{}", tape.next), format!("virial{}", tape.next)];
             tape.next += 1;
@@ -189,7 +185,7 @@ impl Real for Traced {
             tape.indent += 1;
             (names, tape.known.clone())
         });
-        let term = rare();
+        let term = rare.term();
         with_tape(|tape| {
             for (name, value) in names.iter().zip([term.energy, term.virial]) {
                 let line = format!("{name} = {};", tape.name(value.0));

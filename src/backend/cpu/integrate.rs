@@ -46,16 +46,13 @@ pub(super) struct Moved {
 }
 
 /// Runs `work` on every cluster and combines the results of chunks in order.
-fn over_clusters<T: Send + Copy>(
+fn over_clusters<T: Send + Sync + Copy>(
     clusters: &mut [Cluster],
     motions: &mut [Motion],
     start: T,
     work: impl Fn(usize, &mut Cluster, &mut Motion, T) -> T + Sync,
     join: impl Fn(T, T) -> T,
-) -> T
-where
-    T: Sync,
-{
+) -> T {
     let chunk = |(n, (clusters, motions)): (usize, (&mut [Cluster], &mut [Motion]))| {
         let mut sum = start;
         for (k, (c, m)) in clusters.iter_mut().zip(motions).enumerate() {

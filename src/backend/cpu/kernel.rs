@@ -248,7 +248,6 @@ struct LaneSums<L> {
 /// Forces of one vector of i-atoms against a j-cluster. `within` masks lanes that count, where
 /// not all do.
 #[inline(always)]
-#[allow(clippy::too_many_arguments)]
 fn interact<L: Lanes, W: Law, const TERMS: usize, const TRICLINIC: bool, const ENERGY: bool>(
     input: &KernelInput,
     fitted: &Fitted<TERMS>,

@@ -71,7 +71,6 @@ impl Level {
     }
 
     /// Runs [`list_block`] with this instruction set.
-    #[allow(clippy::too_many_arguments)]
     pub(super) fn list_block(
         self,
         order: &ClusterOrder,

@@ -68,7 +68,7 @@ pub struct GpuOptions {
 impl GpuOptions {
     /// The defaults, with checks if `FULGURITE_GPU_CHECKED` is set to something other than 0.
     pub fn from_environment() -> Self {
-        let checked = std::env::var_os(CHECKED_VARIABLE).is_some_and(|v| v != "0" && v != "");
+        let checked = std::env::var_os(CHECKED_VARIABLE).is_some_and(|v| v != "0" && !v.is_empty());
         Self { checked, ..Self::default() }
     }
 }
@@ -138,6 +138,11 @@ fn is_software(info: &wgpu::AdapterInfo) -> bool {
 pub fn adapters() -> Vec<AdapterDescription> {
     let instance = instance(false);
     enumerate(&instance).iter().enumerate().map(|(index, a)| describe(index, a)).collect()
+}
+
+/// Index of the adapter that [`AdapterChoice::Hardware`] takes.
+pub fn best_hardware(adapters: &[AdapterDescription]) -> Option<usize> {
+    adapters.iter().filter(|a| !a.software).min_by_key(|a| preference(a)).map(|a| a.index)
 }
 
 /// The first failure that wgpu reported outside a call's own result.

@@ -25,6 +25,7 @@ use crate::system::Structure;
 
 pub use context::{
     AdapterChoice, AdapterDescription, CHECKED_VARIABLE, Context, GpuOptions, adapters,
+    best_hardware,
 };
 pub use kernels::{Access, Kernel, KernelSource, PotentialKind, Role};
 pub use session::GpuSession;

@@ -1,0 +1,109 @@
+//! Choice of a device by name.
+
+use serde::Serialize;
+
+use super::cpu::CpuBackend;
+use super::gpu::{self, AdapterChoice, AdapterDescription, GpuBackend, GpuOptions};
+use super::reference::ReferenceBackend;
+use super::{Backend, Capabilities};
+use crate::error::{Error, Result};
+
+/// A backend and why it was taken.
+pub struct Selection {
+    /// The backend.
+    pub backend: Box<dyn Backend>,
+    /// One phrase for people.
+    pub reason: String,
+}
+
+/// A device that [`select`] knows by `name`.
+#[derive(Debug, Clone, Serialize)]
+pub struct Device {
+    /// Name to select it by.
+    pub name: String,
+    /// One line for people.
+    pub description: String,
+    /// True if `auto` takes it.
+    pub default: bool,
+    /// The adapter, for GPUs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub adapter: Option<AdapterDescription>,
+    /// Precision, for devices that need not be opened to know it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub capabilities: Option<Capabilities>,
+}
+
+/// The backend of `auto | gpu | gpu:N | cpu | reference`.
+///
+/// `auto` takes the best hardware GPU, else the CPU; a software rasteriser only runs when `gpu` or
+/// `gpu:N` asks for it.
+pub fn select(device: &str) -> Result<Selection> {
+    let selection = |backend: Box<dyn Backend>, reason: &str| {
+        Ok(Selection { backend, reason: reason.to_owned() })
+    };
+    let open = |choice| GpuBackend::new(choice, GpuOptions::from_environment());
+    match device {
+        "reference" => selection(Box::<ReferenceBackend>::default(), "asked for"),
+        "cpu" => selection(Box::<CpuBackend>::default(), "asked for"),
+        "auto" => match open(AdapterChoice::Hardware) {
+            Ok(backend) => selection(Box::new(backend), "the best hardware GPU"),
+            Err(error) => selection(
+                Box::<CpuBackend>::default(),
+                &format!("no hardware GPU can be used: {error}"),
+            ),
+        },
+        "gpu" => {
+            let backend = open(AdapterChoice::Any)?;
+            let reason = if backend.adapter().software {
+                "asked for; a software rasteriser, slower than --device cpu"
+            } else {
+                "asked for"
+            };
+            selection(Box::new(backend), reason)
+        }
+        other => match other.strip_prefix("gpu:").map(str::parse) {
+            Some(Ok(index)) => selection(Box::new(open(AdapterChoice::Index(index))?), "asked for"),
+            _ => Err(Error::config(
+                format!("--device {other}"),
+                "unknown device",
+                "give auto, gpu, gpu:N, cpu or reference; `fulgurite devices` lists them",
+            )),
+        },
+    }
+}
+
+/// Every device of this machine, GPUs first.
+pub fn devices() -> Vec<Device> {
+    let adapters = gpu::adapters();
+    let chosen = gpu::best_hardware(&adapters);
+    let mut devices: Vec<Device> = adapters
+        .into_iter()
+        .map(|adapter| Device {
+            name: format!("gpu:{}", adapter.index),
+            description: format!(
+                "{} ({}, {}){}",
+                adapter.name,
+                adapter.backend,
+                adapter.driver,
+                if adapter.software { ", software rasteriser" } else { "" }
+            ),
+            default: chosen == Some(adapter.index),
+            adapter: Some(adapter),
+            capabilities: None,
+        })
+        .collect();
+    for backend in
+        [Box::<CpuBackend>::default() as Box<dyn Backend>, Box::<ReferenceBackend>::default()]
+    {
+        let capabilities = backend.capabilities().clone();
+        let name = if devices.iter().any(|d| d.name == "cpu") { "reference" } else { "cpu" };
+        devices.push(Device {
+            name: name.into(),
+            description: capabilities.name.clone(),
+            default: name == "cpu" && chosen.is_none(),
+            adapter: None,
+            capabilities: Some(capabilities),
+        });
+    }
+    devices
+}
