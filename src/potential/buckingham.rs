@@ -1,7 +1,7 @@
 //! Buckingham: U = A e^(−r/ρ) − C/r⁶ (+ D/r²⁴).
 
 use super::forms::PairForm;
-use super::real::{Distance, Parameters, Real, Term};
+use super::real::{Distance, Parameters, Rare, Real, Term};
 
 /// Numbers of a Buckingham pair as kernels use them.
 ///
@@ -42,15 +42,27 @@ impl PairForm for Buckingham {
     #[inline(always)]
     fn evaluate<R: Real, P: Parameters<R> + ?Sized>(p: &P, d: &Distance<R>) -> Term<R> {
         let (usual, _) = exponential_and_dispersion(p, d);
-        R::select_rare(d.r2.less(p.get(4)), usual, || {
-            // B/rⁿ = B (r²)^(−n/2)
-            let half_n = p.get(6);
-            let repulsion = p.get(5) * d.r2.power(-half_n);
-            Term {
-                energy: p.get(7).mul_add(d.r2, repulsion),
-                virial: R::constant(2.0) * (half_n * repulsion - p.get(7) * d.r2),
-            }
-        })
+        R::select_rare(d.r2.less(p.get(4)), usual, InsideSplice { p, r2: d.r2 })
+    }
+}
+
+/// B/rⁿ + D r².
+struct InsideSplice<'a, R, P: ?Sized> {
+    p: &'a P,
+    r2: R,
+}
+
+impl<R: Real, P: Parameters<R> + ?Sized> Rare<R> for InsideSplice<'_, R, P> {
+    #[inline(always)]
+    fn term(self) -> Term<R> {
+        // B/rⁿ = B (r²)^(−n/2)
+        let half_n = self.p.get(6);
+        let repulsion = self.p.get(5) * self.r2.power(-half_n);
+        let parabola = self.p.get(7) * self.r2;
+        Term {
+            energy: repulsion + parabola,
+            virial: R::constant(2.0) * (half_n * repulsion - parabola),
+        }
     }
 }
 

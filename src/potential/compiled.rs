@@ -239,7 +239,7 @@ impl CompiledForceField {
             species: names.iter().map(|s| (*s).into()).collect(),
             masses: (0..names.len()).map(|k| species(k).mass).collect(),
             diameters: (0..names.len()).map(|k| species(k).diameter).collect(),
-            form: kernel_form(&pairs),
+            form: kernel_form(&pairs, coulomb.is_some())?,
             charges,
             pairs,
             coulomb,
@@ -409,21 +409,29 @@ fn round_exponential(row: &mut [f64]) {
 }
 
 /// The common analytic form of all pairs, or tables where there is none.
-fn kernel_form(pairs: &[ReferencePair]) -> FormKind {
+fn kernel_form(pairs: &[ReferencePair], charged: bool) -> Result<FormKind> {
     let mut common = None;
     for pair in pairs {
         let kind = match &pair.function {
             PairFunction::Absent => continue,
             PairFunction::Form(kind, _) if pair.smooth_from.is_none() => *kind,
-            _ => return FormKind::Table,
+            _ => return Ok(FormKind::Table),
         };
         match common {
             None => common = Some(kind),
             Some(previous) if previous == kind => {}
-            Some(_) => return FormKind::Table,
+            Some(_) => return Ok(FormKind::Table),
         }
     }
-    common.unwrap_or(FormKind::LennardJones)
+    match common {
+        // Kernels with charges exist for the Buckingham family and for tables.
+        None | Some(FormKind::LennardJones) if charged => Ok(FormKind::Table),
+        Some(FormKind::GeneralizedLennardJones) if charged => Err(Error::input(
+            "generalized_lennard_jones with charges is not supported",
+            "leave the [coulomb] table out",
+        )),
+        found => Ok(found.unwrap_or(FormKind::LennardJones)),
+    }
 }
 
 fn reference_pair(field: &ForceField, i: usize, j: usize) -> Result<ReferencePair> {

@@ -2,7 +2,7 @@
 
 use std::ops::{Add, Mul, Neg, Sub};
 
-use super::real::{Distance, Real, Term};
+use super::real::{Distance, Rare, Real, Term};
 
 /// A value and its derivative with respect to r².
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -95,7 +95,7 @@ impl Real for Dual {
         if mask { yes } else { no }
     }
 
-    fn select_rare(mask: bool, usual: Term<Self>, rare: impl FnOnce() -> Term<Self>) -> Term<Self> {
-        if mask { rare() } else { usual }
+    fn select_rare(mask: bool, usual: Term<Self>, rare: impl Rare<Self>) -> Term<Self> {
+        if mask { rare.term() } else { usual }
     }
 }

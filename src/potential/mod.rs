@@ -21,6 +21,6 @@ pub use dual::Dual;
 pub use forcefield::{ForceField, Pair, PairDefinition, ShortRange, SpeciesParameters, Truncation};
 pub use forms::{FormKind, PairForm};
 pub use lennard_jones::{GeneralizedLennardJones, LennardJones};
-pub use real::{Distance, Parameters, Real, Term};
+pub use real::{Distance, Parameters, Rare, Real, Term};
 pub use splice::{Splice, fit as fit_splice};
 pub use table::{CubicSpline, KernelTable, TABLE_INTERVALS, cubic_piece};

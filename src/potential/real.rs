@@ -34,12 +34,8 @@ pub trait Real:
     /// `yes` where the mask holds, else `no`.
     fn select(mask: Self::Mask, yes: Self, no: Self) -> Self;
 
-    /// `rare()` where the mask holds, else `usual`; `rare` is not computed when no lane needs it.
-    fn select_rare(
-        mask: Self::Mask,
-        usual: Term<Self>,
-        rare: impl FnOnce() -> Term<Self>,
-    ) -> Term<Self>;
+    /// `rare.term()` where the mask holds, else `usual`; `rare` is not computed when no lane needs it.
+    fn select_rare(mask: Self::Mask, usual: Term<Self>, rare: impl Rare<Self>) -> Term<Self>;
 }
 
 /// A pair's distance in the forms that potentials need.
@@ -84,6 +80,14 @@ impl<R: Real> Term<R> {
             virial: R::select(mask, self.virial, zero),
         }
     }
+}
+
+/// A branch that few pairs take. A trait rather than a closure, because closures are not inlined
+/// into functions compiled for more instructions than the crate's baseline, and what they capture
+/// would be stored for every pair.
+pub trait Rare<R> {
+    /// The branch's result.
+    fn term(self) -> Term<R>;
 }
 
 /// Numbers of a species pair, by index into the form's parameter list.
@@ -149,7 +153,7 @@ impl Real for f64 {
     }
 
     #[inline(always)]
-    fn select_rare(mask: bool, usual: Term<Self>, rare: impl FnOnce() -> Term<Self>) -> Term<Self> {
-        if mask { rare() } else { usual }
+    fn select_rare(mask: bool, usual: Term<Self>, rare: impl Rare<Self>) -> Term<Self> {
+        if mask { rare.term() } else { usual }
     }
 }

@@ -83,3 +83,79 @@ pub fn virial_error(a: &[f64; 6], b: &[f64; 6]) -> f64 {
     let largest = b.iter().fold(0.0f64, |m, x| m.max(x.abs()));
     a.iter().zip(b).fold(0.0f64, |m, (x, y)| m.max((x - y).abs())) / largest
 }
+
+/// The Kob–Andersen mixture, shifted at 2.5 σ of each pair.
+pub fn kob_andersen() -> ForceField {
+    let species = |name: &str| SpeciesParameters {
+        name: name.into(),
+        charge: 0.0,
+        mass: 1.0,
+        diameter: None,
+    };
+    let pair = |i, j, epsilon, sigma: f64| Pair {
+        species: [i, j],
+        definition: PairDefinition::LennardJones { epsilon, sigma },
+        cutoff: Some(2.5 * sigma),
+    };
+    ForceField {
+        name: "kob-andersen".into(),
+        units: UnitSystem::Lj,
+        cutoff: 2.5,
+        truncation: Truncation::Shift,
+        coulomb: None,
+        species: vec![species("A"), species("B")],
+        pairs: vec![pair(0, 0, 1.0, 1.0), pair(0, 1, 1.5, 0.8), pair(1, 1, 0.5, 0.88)],
+    }
+}
+
+/// One Lennard-Jones species.
+pub fn lennard_jones(cutoff: f64, truncation: Truncation) -> ForceField {
+    let mut field = kob_andersen();
+    field.cutoff = cutoff;
+    field.truncation = truncation;
+    field.species.truncate(1);
+    field.pairs.truncate(1);
+    field.pairs[0].cutoff = None;
+    field
+}
+
+/// Grains of a C–S–H gel with their own diameters.
+pub fn grains() -> ForceField {
+    let mut field = lennard_jones(4.0, Truncation::Plain);
+    field.name = "grains".into();
+    field.pairs[0].definition = PairDefinition::GeneralizedLennardJones { a0: 1.3 };
+    field
+}
+
+/// Every CPU instruction set of this machine, and the GPU where there is one.
+pub fn fast_backends() -> Vec<Box<dyn Backend>> {
+    fulgurite::backend::cpu::Level::available()
+        .into_iter()
+        .map(|level| {
+            Box::new(fulgurite::backend::cpu::CpuBackend::with_level(level)) as Box<dyn Backend>
+        })
+        .collect()
+}
+
+/// A random structure with a smallest distance, in any box.
+pub fn random_structure(
+    simulation_box: fulgurite::system::SimulationBox,
+    counts: &[(&str, f64, usize)],
+    smallest: f64,
+    seed: u64,
+) -> Structure {
+    let atoms = counts
+        .iter()
+        .map(|&(name, mass, count)| {
+            (fulgurite::system::Species { name: name.into(), mass: Some(mass) }, count)
+        })
+        .collect();
+    fulgurite::system::RandomPacking {
+        atoms,
+        simulation_box,
+        minimum_distances: fulgurite::system::MinimumDistances::uniform(smallest),
+        seed,
+    }
+    .build()
+    .expect("room for all")
+}

@@ -110,6 +110,8 @@ pub(super) struct Entry {
     pub cluster: u32,
     /// Its place in the block's force buffer.
     pub local: u32,
+    /// Bit 0: the first two atoms of the i-cluster have partners there; bit 1: the second two.
+    pub sides: u32,
 }
 
 /// A fixed share of the i-clusters with their lists.
@@ -180,12 +182,21 @@ pub(super) fn separation<L: Lanes, const TRICLINIC: bool>(
     j: &[L::Int; 3],
     matrix: &[f32; 6],
 ) -> [L; 3] {
-    let m = matrix.map(|x| L::constant(f64::from(x)));
-    let [fx, fy, fz] = [0, 1, 2].map(|k| L::wrapped_difference(i[k], j[k]));
+    // Written out: closures over vectors are not inlined into functions with more instructions
+    // than the crate's baseline.
+    let fx = L::wrapped_difference(i[0], j[0]);
+    let fy = L::wrapped_difference(i[1], j[1]);
+    let fz = L::wrapped_difference(i[2], j[2]);
+    let lx = L::constant(f64::from(matrix[0]));
+    let ly = L::constant(f64::from(matrix[1]));
+    let lz = L::constant(f64::from(matrix[2]));
     if TRICLINIC {
-        [m[0] * fx + fy.mul_add(m[3], fz * m[4]), fy.mul_add(m[1], fz * m[5]), m[2] * fz]
+        let xy = L::constant(f64::from(matrix[3]));
+        let xz = L::constant(f64::from(matrix[4]));
+        let yz = L::constant(f64::from(matrix[5]));
+        [fx.mul_add(lx, fy.mul_add(xy, fz * xz)), fy.mul_add(ly, fz * yz), lz * fz]
     } else {
-        [m[0] * fx, m[1] * fy, m[2] * fz]
+        [lx * fx, ly * fy, lz * fz]
     }
 }
 
@@ -197,15 +208,28 @@ pub(super) fn square<L: Lanes>(d: &[L; 3]) -> L {
 /// i-atoms of half a cluster as vectors: `[vector][axis]`, 4/ROWS vectors used.
 #[inline(always)]
 pub(super) fn load_rows<L: Lanes>(cluster: &Cluster, half: usize) -> [[L::Int; 3]; HALF] {
-    std::array::from_fn(|v| {
-        let at = half * HALF + (v * L::ROWS) % HALF;
-        [0, 1, 2].map(|k| L::rows_int(&cluster.fractions[k][at..]))
-    })
+    let first = [
+        L::rows_int(&cluster.fractions[0][half * HALF..]),
+        L::rows_int(&cluster.fractions[1][half * HALF..]),
+        L::rows_int(&cluster.fractions[2][half * HALF..]),
+    ];
+    let mut rows = [first; HALF];
+    for v in 1..HALF / L::ROWS {
+        let at = half * HALF + v * L::ROWS;
+        for k in 0..3 {
+            rows[v][k] = L::rows_int(&cluster.fractions[k][at..]);
+        }
+    }
+    rows
 }
 
 #[inline(always)]
 pub(super) fn load_cluster<L: Lanes>(cluster: &Cluster) -> [L::Int; 3] {
-    [0, 1, 2].map(|k| L::cluster_int(&cluster.fractions[k]))
+    [
+        L::cluster_int(&cluster.fractions[0]),
+        L::cluster_int(&cluster.fractions[1]),
+        L::cluster_int(&cluster.fractions[2]),
+    ]
 }
 
 /// Centre and half extent of a half or whole cluster along each axis, in fractions of 2³².
@@ -275,19 +299,23 @@ pub(super) fn list_block<L: Lanes>(
                         if far_apart(&extent, &bounds(other, 0..CLUSTER), reach) {
                             continue;
                         }
-                        let near = if reach.triclinic {
-                            any_within::<L, true>(&rows, other, reach)
+                        let sides = if reach.triclinic {
+                            sides_within::<L, true>(&rows, other, reach)
                         } else {
-                            any_within::<L, false>(&rows, other, reach)
+                            sides_within::<L, false>(&rows, other, reach)
                         };
-                        if near || cj == own as usize {
+                        if sides != 0 {
                             let local = place(cj as u32, &mut block.touched);
-                            block.entries.push(Entry { cluster: cj as u32, local });
+                            block.entries.push(Entry { cluster: cj as u32, local, sides });
                         }
                     }
                 }
             }
         }
+        // By sides, so that the kernel's branches on them are predicted; a stable sort keeps the
+        // order a function of the positions.
+        let start = block.starts[block.starts.len() - 1] as usize;
+        block.entries[start..].sort_by_key(|entry| entry.sides);
     }
     block.starts.push(block.entries.len() as u32);
     block
@@ -330,19 +358,23 @@ fn far_apart(a: &[[u32; 2]; 3], b: &[[u32; 2]; 3], reach: &Reach) -> bool {
 }
 
 #[inline(always)]
-fn any_within<L: Lanes, const TRICLINIC: bool>(
+/// Which sides of an i-cluster have an atom within reach of a j-cluster.
+fn sides_within<L: Lanes, const TRICLINIC: bool>(
     rows: &[[L::Int; 3]; HALF],
     other: &Cluster,
     reach: &Reach,
-) -> bool {
+) -> u32 {
     let j = load_cluster::<L>(other);
     let cutoff2 = L::constant(f64::from(reach.cutoff2));
-    let mut near = 0;
-    for row in rows.iter().take(HALF / L::ROWS) {
+    let vectors = HALF / L::ROWS;
+    let mut sides = 0;
+    for (v, row) in rows.iter().take(vectors).enumerate() {
         let d = separation::<L, TRICLINIC>(row, &j, &reach.matrix);
-        near += L::count(square(&d).less(cutoff2));
+        if L::count(square(&d).less(cutoff2)) > 0 {
+            sides |= 1 << (2 * v / vectors);
+        }
     }
-    near > 0
+    sides
 }
 
 impl PairList {

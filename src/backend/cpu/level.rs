@@ -5,8 +5,9 @@ use super::kernel::{Analytic, ClusterForces, KernelInput, Law, Sums, Tabulated, 
 use super::simd::portable::Portable;
 #[cfg(target_arch = "x86_64")]
 use super::simd::{avx2::Avx2, avx512::Avx512};
-use crate::potential::FormKind;
-use crate::with_pair_form;
+use crate::potential::{
+    Buckingham, BuckinghamRepulsion24, FormKind, GeneralizedLennardJones, LennardJones,
+};
 
 /// An instruction set that was detected on this machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,10 +28,16 @@ impl Level {
         let mut levels = Vec::new();
         #[cfg(target_arch = "x86_64")]
         {
-            if is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512dq") {
+            if is_x86_feature_detected!("avx512f")
+                && is_x86_feature_detected!("avx512dq")
+                && is_x86_feature_detected!("popcnt")
+            {
                 levels.push(Self(Kind::Avx512));
             }
-            if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+            if is_x86_feature_detected!("avx2")
+                && is_x86_feature_detected!("fma")
+                && is_x86_feature_detected!("popcnt")
+            {
                 levels.push(Self(Kind::Avx2));
             }
         }
@@ -98,8 +105,22 @@ impl Level {
         triclinic: bool,
         energy: bool,
     ) -> Kernel {
-        with_pair_form!(form, F => self.kernel_of::<Analytic<F>>(terms, triclinic, energy),
-            table => self.kernel_of::<Tabulated>(terms, triclinic, energy))
+        match form {
+            FormKind::Buckingham => {
+                self.kernel_of::<Analytic<Buckingham>>(terms, triclinic, energy)
+            }
+            FormKind::BuckinghamRepulsion24 => {
+                self.kernel_of::<Analytic<BuckinghamRepulsion24>>(terms, triclinic, energy)
+            }
+            FormKind::Table => self.kernel_of::<Tabulated>(terms, triclinic, energy),
+            // Charged systems of these forms are tabulated (CompiledForceField::kernel_form).
+            FormKind::LennardJones => {
+                self.kernel_with::<Analytic<LennardJones>, 0>(triclinic, energy)
+            }
+            FormKind::GeneralizedLennardJones => {
+                self.kernel_with::<Analytic<GeneralizedLennardJones>, 0>(triclinic, energy)
+            }
+        }
     }
 
     fn kernel_of<W: Law>(self, terms: usize, triclinic: bool, energy: bool) -> Kernel {
@@ -112,11 +133,11 @@ impl Level {
     }
 
     fn kernel_with<W: Law, const T: usize>(self, triclinic: bool, energy: bool) -> Kernel {
+        // Only the force kernel, which runs every step, has a shorter version for right angles.
         let run: Entry = match (triclinic, energy) {
-            (false, false) => self.entry::<W, T, false, false>(),
-            (false, true) => self.entry::<W, T, false, true>(),
+            (_, true) => self.entry::<W, T, true, true>(),
             (true, false) => self.entry::<W, T, true, false>(),
-            (true, true) => self.entry::<W, T, true, true>(),
+            (false, false) => self.entry::<W, T, false, false>(),
         };
         Kernel(run)
     }
@@ -127,7 +148,7 @@ impl Level {
             Kind::Avx512 => forces_avx512::<W, T, TRI, E>,
             #[cfg(target_arch = "x86_64")]
             Kind::Avx2 => forces_avx2::<W, T, TRI, E>,
-            Kind::Portable => block_forces::<Portable, W, T, TRI, E>,
+            Kind::Portable => block_forces::<Portable, W, T, true, E>,
         }
     }
 }
@@ -147,7 +168,7 @@ impl Kernel {
 }
 
 #[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f,avx512dq,avx2,fma")]
+#[target_feature(enable = "avx512f,avx512dq,avx2,fma,popcnt")]
 fn forces_avx512<W: Law, const T: usize, const TRI: bool, const E: bool>(
     input: &KernelInput,
     block: &Block,
@@ -157,7 +178,7 @@ fn forces_avx512<W: Law, const T: usize, const TRI: bool, const E: bool>(
 }
 
 #[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2,fma")]
+#[target_feature(enable = "avx2,fma,popcnt")]
 fn forces_avx2<W: Law, const T: usize, const TRI: bool, const E: bool>(
     input: &KernelInput,
     block: &Block,
@@ -167,7 +188,7 @@ fn forces_avx2<W: Law, const T: usize, const TRI: bool, const E: bool>(
 }
 
 #[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f,avx512dq,avx2,fma")]
+#[target_feature(enable = "avx512f,avx512dq,avx2,fma,popcnt")]
 fn list_avx512(
     order: &ClusterOrder,
     clusters: &[Cluster],
@@ -181,7 +202,7 @@ fn list_avx512(
 }
 
 #[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2,fma")]
+#[target_feature(enable = "avx2,fma,popcnt")]
 fn list_avx2(
     order: &ClusterOrder,
     clusters: &[Cluster],

@@ -5,7 +5,7 @@ use std::ops::{Add, Mul, Neg, Sub};
 
 use super::avx512::sum8;
 use super::{CLUSTER, EXP2, Lanes, lanewise_power};
-use crate::potential::{Distance, Real, Term};
+use crate::potential::{Distance, Rare, Real, Term};
 
 /// Eight f32 lanes. Made only where AVX2 and FMA were detected, which is what makes the
 /// intrinsics below sound.
@@ -116,13 +116,9 @@ impl Real for Avx2 {
     }
 
     #[inline(always)]
-    fn select_rare(
-        mask: __m256,
-        usual: Term<Self>,
-        rare: impl FnOnce() -> Term<Self>,
-    ) -> Term<Self> {
+    fn select_rare(mask: __m256, usual: Term<Self>, rare: impl Rare<Self>) -> Term<Self> {
         if Self::count(mask) != 0 {
-            let rare = rare();
+            let rare = rare.term();
             Term {
                 energy: Self::select(mask, rare.energy, usual.energy),
                 virial: Self::select(mask, rare.virial, usual.virial),
@@ -201,12 +197,6 @@ impl Lanes for Avx2 {
             let set = _mm256_and_si256(_mm256_set1_epi32(bits as i32), lane);
             _mm256_castsi256_ps(_mm256_cmpeq_epi32(set, lane))
         }
-    }
-
-    #[inline(always)]
-    fn both(a: __m256, b: __m256) -> __m256 {
-        // SAFETY: see `add`.
-        unsafe { _mm256_and_ps(a, b) }
     }
 
     #[inline(always)]

@@ -4,7 +4,7 @@ use std::arch::x86_64::*;
 use std::ops::{Add, Mul, Neg, Sub};
 
 use super::{CLUSTER, EXP2, Lanes, lanewise_power};
-use crate::potential::{Distance, Real, Term};
+use crate::potential::{Distance, Rare, Real, Term};
 
 /// Sixteen f32 lanes. Made only where AVX-512 F and DQ were detected, which is what makes the
 /// intrinsics below sound.
@@ -115,13 +115,9 @@ impl Real for Avx512 {
     }
 
     #[inline(always)]
-    fn select_rare(
-        mask: __mmask16,
-        usual: Term<Self>,
-        rare: impl FnOnce() -> Term<Self>,
-    ) -> Term<Self> {
+    fn select_rare(mask: __mmask16, usual: Term<Self>, rare: impl Rare<Self>) -> Term<Self> {
         if mask != 0 {
-            let rare = rare();
+            let rare = rare.term();
             Term {
                 energy: Self::select(mask, rare.energy, usual.energy),
                 virial: Self::select(mask, rare.virial, usual.virial),
@@ -210,11 +206,6 @@ impl Lanes for Avx512 {
     #[inline(always)]
     fn mask_of_bits(bits: u32) -> __mmask16 {
         bits as __mmask16
-    }
-
-    #[inline(always)]
-    fn both(a: __mmask16, b: __mmask16) -> __mmask16 {
-        a & b
     }
 
     #[inline(always)]

@@ -44,8 +44,6 @@ pub(super) trait Lanes: Real {
     fn floor(self) -> Self;
     /// Lanes whose bit is set (8 bits a row).
     fn mask_of_bits(bits: u32) -> Self::Mask;
-    /// Lanes in both masks.
-    fn both(a: Self::Mask, b: Self::Mask) -> Self::Mask;
     /// Number of lanes set.
     fn count(mask: Self::Mask) -> u32;
     /// The larger of both.

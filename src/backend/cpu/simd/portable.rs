@@ -3,7 +3,7 @@
 use std::ops::{Add, Mul, Neg, Sub};
 
 use super::{CLUSTER, EXP2, Lanes, lanewise_power};
-use crate::potential::{Distance, Real, Term};
+use crate::potential::{Distance, Rare, Real, Term};
 
 /// Eight f32 lanes.
 #[derive(Debug, Clone, Copy)]
@@ -105,7 +105,9 @@ impl Real for Portable {
         let mut out = [0.0; 8];
         for k in 0..8 {
             let (c, r) = (rate.0[k], d.r.0[k]);
-            let n = (c * r).max(-126.0).round_ties_even();
+            // Rounds to the nearest integer by a large addend: a rounding instruction is not
+            // part of every baseline.
+            let n = ((c * r).max(-126.0) + 12582912.0) - 12582912.0;
             let (ch, rh) = (high_part(c), high_part(r));
             let f = (ch * rh - n) + (ch * (r - rh) + (c - ch) * r + c * d.residual.0[k]);
             // Far beyond any cutoff n was clamped; keep f where the polynomial is finite.
@@ -143,13 +145,9 @@ impl Real for Portable {
     }
 
     #[inline(always)]
-    fn select_rare(
-        mask: [bool; 8],
-        usual: Term<Self>,
-        rare: impl FnOnce() -> Term<Self>,
-    ) -> Term<Self> {
+    fn select_rare(mask: [bool; 8], usual: Term<Self>, rare: impl Rare<Self>) -> Term<Self> {
         if mask.contains(&true) {
-            let rare = rare();
+            let rare = rare.term();
             Term {
                 energy: Self::select(mask, rare.energy, usual.energy),
                 virial: Self::select(mask, rare.virial, usual.virial),
@@ -222,15 +220,6 @@ impl Lanes for Portable {
         let mut mask = [false; 8];
         for (k, m) in mask.iter_mut().enumerate() {
             *m = bits >> k & 1 == 1;
-        }
-        mask
-    }
-
-    #[inline(always)]
-    fn both(a: [bool; 8], b: [bool; 8]) -> [bool; 8] {
-        let mut mask = [false; 8];
-        for k in 0..8 {
-            mask[k] = a[k] & b[k];
         }
         mask
     }
