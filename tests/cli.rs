@@ -142,10 +142,11 @@ fn bad_input_is_refused_in_two_lines() {
 
     let text = std::fs::read_to_string(&data).expect("readable");
     let atoms: Vec<&str> = text.lines().skip_while(|l| !l.starts_with("Atoms")).collect();
+    // Columns: id, type, x, y, z, images.
     let [first, second] = [atoms[2], atoms[3]];
     let fields: Vec<&str> = first.split_whitespace().collect();
     let others: Vec<&str> = second.split_whitespace().collect();
-    let moved = [&others[..3], &fields[3..]].concat().join(" ");
+    let moved = [&others[..2], &fields[2..]].concat().join(" ");
     std::fs::write(path("overlap.data"), text.replace(second, &moved)).expect("written");
     refused(
         &["evaluate", &path("overlap.data"), "--forcefield", "teter"],
@@ -153,7 +154,7 @@ fn bad_input_is_refused_in_two_lines() {
         "overlap",
         "larger minimum distances",
     );
-    let lost = first.replacen(fields[3], "nan", 1);
+    let lost = first.replacen(fields[2], "nan", 1);
     std::fs::write(path("nan.data"), text.replace(first, &lost)).expect("written");
     refused(&["evaluate", &path("nan.data"), "--forcefield", "teter"], 2, "nan", "");
     std::fs::write(path("half.data"), &text[..text.len() / 2]).expect("written");

@@ -215,7 +215,7 @@ fn a_run_leaves_what_it_promises() {
     let output = directory.path().join("run");
     let summary = uninterrupted(&plan, &CpuBackend::new(), &output);
     let files = contents(&output);
-    for name in ["configuration.toml", "provenance.json", "summary.json"] {
+    for name in ["configuration.toml", "provenance.json", "summary.json", "report.html"] {
         assert!(files.contains_key(name), "{name}");
     }
     for member in ["seed-1", "seed-2"] {

@@ -236,7 +236,8 @@ pub fn parse_run(
     let reader = Reader { document: &document, units };
     let start = reader.start(&raw, directory)?;
     let timestep = reader.timestep(&mut raw)?;
-    let reader = StageReader { reader, timestep, raw: &raw };
+    let longest = force_field.coulomb.map_or(0.0, |c| c.cutoff).max(force_field.cutoff);
+    let reader = StageReader { reader, timestep, raw: &raw, cutoff: longest };
     let output = reader.output()?;
     let analysis = reader.analysis()?;
     let ensemble = reader.ensemble()?;
@@ -358,6 +359,8 @@ struct StageReader<'a> {
     reader: Reader<'a>,
     timestep: f64,
     raw: &'a RunText,
+    /// Longest cutoff: the length that defaults are measured in.
+    cutoff: f64,
 }
 
 impl StageReader<'_> {
@@ -417,8 +420,8 @@ impl StageReader<'_> {
         let length = |key: &str, value: Option<f64>, default: f64| {
             d.positive(&format!("analysis.{key}"), value.unwrap_or(default))
         };
-        let rdf_cutoff = length("rdf_cutoff", a.rdf_cutoff, 8.0)?;
-        let rdf_bin = length("rdf_bin", a.rdf_bin, 0.02)?;
+        let rdf_cutoff = length("rdf_cutoff", a.rdf_cutoff, self.cutoff)?;
+        let rdf_bin = length("rdf_bin", a.rdf_bin, rdf_cutoff / 400.0)?;
         if rdf_bin > 0.2 * rdf_cutoff || rdf_cutoff / rdf_bin > 1e6 {
             return Err(d.error(
                 "analysis.rdf_bin",
@@ -430,7 +433,7 @@ impl StageReader<'_> {
             interval: self.interval("analysis.interval", a.interval, 1000.0 * self.timestep)?,
             rdf_cutoff,
             rdf_bin,
-            displacement_bin: length("displacement_bin", a.displacement_bin, 0.1)?,
+            displacement_bin: length("displacement_bin", a.displacement_bin, self.cutoff / 80.0)?,
         })
     }
 

@@ -11,7 +11,7 @@ use super::files::SegmentFiles;
 use super::segment::{SegmentContext, StageEnd, run_stage};
 use super::start::initial_structure;
 use super::summary::{RunSummary, summarize};
-use super::{Progress, RunOptions, provenance};
+use super::{Progress, RunOptions, provenance, report};
 use crate::backend::Backend;
 use crate::config::{Member, RunPlan, Stage};
 use crate::dynamics::{DynamicsPlan, DynamicsState, Ensemble, TemperatureSchedule};
@@ -53,7 +53,9 @@ pub fn run(
         }
         other => other,
     })?;
-    summarize(output, plan)
+    let summary = summarize(output, plan)?;
+    report::write(output, &summary)?;
+    Ok(summary)
 }
 
 /// Makes the directory, or finds the checkpoint of the run that is in it.
