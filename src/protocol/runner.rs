@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use super::checkpoint::{self, Checkpoint, Cursor};
 use super::files::SegmentFiles;
-use super::segment::{SegmentContext, StageEnd, run_stage};
+use super::segment::{SegmentContext, run_stage};
 use super::start::initial_structure;
 use super::summary::{RunSummary, summarize};
 use super::{Progress, RunOptions, provenance, report};
@@ -240,8 +240,7 @@ fn run_segment(
         let begun = resumed.take();
         let before = state.step;
         let already = begun.as_ref().map_or(0, |(_, start)| before - start);
-        let StageEnd { state: end } = run_stage(context, stage, state, begun, &mut files)?;
-        state = end;
+        state = run_stage(context, stage, state, begun, &mut files)?;
         context.done_steps += stage.steps();
         log_time(context, stage, state.step - before, already, clock)?;
     }
