@@ -4,6 +4,7 @@
 //! only through [`DynamicsSession::observe`] and [`DynamicsSession::checkpoint`].
 
 pub mod cpu;
+pub mod gpu;
 pub mod reference;
 
 use serde::Serialize;

@@ -26,6 +26,9 @@ pub struct ThermostatState {
     /// Energy given to the bath since the start of the stage, without what the Nosé–Hoover chain
     /// itself holds ([`super::thermostat::bath_energy`] adds it).
     pub bath_energy: f64,
+    /// Σ m v² as the thermostat will take it at the start of the next step, where that is not
+    /// exactly the sum over `velocities` (`gpu`: the last sum times the last factor).
+    pub twice_kinetic: Option<f64>,
 }
 
 /// A simulation's state at a step. Arrays are in the order of the input atoms.

@@ -10,6 +10,7 @@ mod lennard_jones;
 mod real;
 mod splice;
 mod table;
+pub mod wgsl;
 
 pub use buckingham::{Buckingham, BuckinghamRepulsion24};
 pub use compiled::{

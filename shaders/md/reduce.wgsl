@@ -1,0 +1,55 @@
+// Sums of one workgroup's energies, virials and m v v as 64-bit integers in units of 2^-32:
+// exact, so that neither the order nor the size of the system costs digits. The host adds the
+// workgroups.
+
+@group(0) @binding(0) var<uniform> parameters: Parameters;
+@group(0) @binding(1) var<storage, read_write> control: Control;
+@group(0) @binding(2) var<storage, read> observed: array<vec4<f32>>;
+@group(0) @binding(3) var<storage, read> position: array<vec4<u32>>;
+@group(0) @binding(4) var<storage, read> velocity: array<vec4<f32>>;
+@group(0) @binding(5) var<storage, read_write> sums: array<vec2<u32>>;
+
+const QUANTITIES: u32 = 13u;
+var<workgroup> scratch: array<vec2<u32>, WORKGROUP>;
+
+@compute @workgroup_size(WORKGROUP)
+fn main(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let linear = linear_group(group, groups);
+    let i = linear * WORKGROUP + lane;
+    var values = array<f32, QUANTITIES>();
+    if i < parameters.atoms {
+        let w = observed[3u * i + 1u];
+        let u = observed[3u * i + 2u];
+        let v = velocity[i].xyz;
+        let mass = parameters.masses[species_of(position[i])].y;
+        let diagonal = mass * v * v;
+        let other = mass * v.yxx * v.zzy;
+        values = array<f32, QUANTITIES>(
+            observed[3u * i].w, w.x, w.y, w.z, u.x, u.y, u.z,
+            diagonal.x, diagonal.y, diagonal.z, other.x, other.y, other.z);
+    }
+    for (var q = 0u; q < QUANTITIES; q++) {
+        let value = values[q];
+        var wide = vec2<u32>(0u);
+        if abs(value) < 1048576.0 && !not_finite(value) {
+            wide = wide_from(value, 32u);
+        } else {
+            atomicMax(&control.unrepresentable, 1u);
+        }
+        scratch[lane] = wide;
+        for (var reach = WORKGROUP / 2u; reach > 0u; reach = reach / 2u) {
+            workgroupBarrier();
+            if lane < reach {
+                scratch[lane] = add_wide(scratch[lane], scratch[lane + reach]);
+            }
+        }
+        if lane == 0u {
+            sums[linear * QUANTITIES + q] = scratch[0];
+        }
+        workgroupBarrier();
+    }
+}

@@ -1,0 +1,112 @@
+//! The GPU backend: wgpu compute kernels in single precision on fixed-point positions.
+//!
+//! The state lives on the device. A step is a dozen dispatches that the host encodes ahead in
+//! chunks: drift, rebuild of the neighbour list if an atom moved too far (decided on the device),
+//! forces, thermostat. The host reads a hundred bytes after each chunk.
+//!
+//! Kernels use plain WebGPU: no 64-bit integers, float atomics or subgroups.
+
+mod buffers;
+mod context;
+mod kernels;
+mod parameters;
+mod pipelines;
+mod session;
+mod steps;
+mod timing;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::{Backend, Capabilities, DeviceKind, DynamicsSession};
+use crate::dynamics::{DynamicsPlan, DynamicsState};
+use crate::error::Result;
+use crate::system::Structure;
+
+pub use context::{
+    AdapterChoice, AdapterDescription, CHECKED_VARIABLE, Context, GpuOptions, adapters,
+};
+pub use kernels::{Access, Kernel, KernelSource, PotentialKind, Role};
+pub use session::GpuSession;
+pub use timing::PassTimes;
+
+use pipelines::Pipelines;
+
+/// The GPU backend on one adapter.
+#[derive(Debug)]
+pub struct GpuBackend {
+    capabilities: Capabilities,
+    context: Arc<Context>,
+    pipelines: Mutex<HashMap<PotentialKind, Arc<Pipelines>>>,
+}
+
+impl GpuBackend {
+    /// Opens an adapter.
+    pub fn new(choice: AdapterChoice, options: GpuOptions) -> Result<Self> {
+        let context = Context::open(choice, options)?;
+        let adapter = context.description();
+        let capabilities = Capabilities {
+            kind: DeviceKind::Gpu,
+            name: format!("gpu: {} ({}, {})", adapter.name, adapter.backend, adapter.driver),
+            signature: format!("gpu-1 {} {} {}", adapter.backend, adapter.name, adapter.driver),
+            force_precision: 5e-6,
+            energy_precision: 1e-6,
+            virial_precision: 1e-5,
+        };
+        Ok(Self { capabilities, context: Arc::new(context), pipelines: Mutex::default() })
+    }
+
+    /// The adapter in use.
+    pub fn adapter(&self) -> &AdapterDescription {
+        self.context.description()
+    }
+
+    /// As [`Backend::molecular_dynamics`], with the session's own type.
+    pub fn start(&self, start: &Structure, plan: &DynamicsPlan) -> Result<GpuSession> {
+        GpuSession::start(self, start, plan)
+    }
+
+    /// As [`Backend::resume`], with the session's own type.
+    pub fn continue_from(
+        &self,
+        template: &Structure,
+        plan: &DynamicsPlan,
+        from: &DynamicsState,
+    ) -> Result<GpuSession> {
+        GpuSession::resume(self, template, plan, from)
+    }
+
+    /// The kernels of a potential, compiled at first use.
+    fn pipelines(&self, potential: PotentialKind) -> Result<Arc<Pipelines>> {
+        let mut known = self.pipelines.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(found) = known.get(&potential) {
+            return Ok(Arc::clone(found));
+        }
+        let made = Arc::new(Pipelines::new(&self.context, potential)?);
+        known.insert(potential, Arc::clone(&made));
+        Ok(made)
+    }
+}
+
+impl Backend for GpuBackend {
+    fn capabilities(&self) -> &Capabilities {
+        &self.capabilities
+    }
+
+    fn molecular_dynamics(
+        &self,
+        start: &Structure,
+        plan: &DynamicsPlan,
+    ) -> Result<Box<dyn DynamicsSession>> {
+        Ok(Box::new(self.start(start, plan)?))
+    }
+
+    fn resume(
+        &self,
+        template: &Structure,
+        plan: &DynamicsPlan,
+        from: &DynamicsState,
+    ) -> Result<Box<dyn DynamicsSession>> {
+        Ok(Box::new(self.continue_from(template, plan, from)?))
+    }
+}

@@ -1,0 +1,346 @@
+//! What the kernels read: the uniform block, the control block and the packed force field, as
+//! `shaders/common/types.wgsl` declares them.
+
+use bytemuck::{Pod, Zeroable};
+
+use crate::dynamics::{DynamicsPlan, Ensemble, ThermostatState, degrees_of_freedom};
+use crate::error::{Error, Result};
+use crate::potential::wgsl::row_width;
+use crate::potential::{CompiledForceField, DampingFit, TABLE_INTERVALS};
+use crate::system::{RandomStream, SimulationBox, Stream};
+
+/// Threads of a workgroup over atoms.
+pub(super) const WORKGROUP: u32 = 64;
+/// Workgroups along one dimension of a dispatch.
+const LONGEST_DISPATCH: u32 = 65_535;
+/// Species that fit the uniform block and the upper byte of a position's fourth word.
+pub(super) const MOST_SPECIES: usize = 256;
+/// Atoms that fit the lower three bytes.
+pub(super) const MOST_ATOMS: usize = 1 << 24;
+/// Fraction bits of the bath energy.
+const BATH_BITS: i32 = 24;
+
+/// `Parameters` of types.wgsl.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, Pod, Zeroable)]
+pub(super) struct Parameters {
+    pub atoms: u32,
+    pub stride: u32,
+    pub capacity: u32,
+    pub groups: u32,
+    pub cells: [u32; 4],
+    pub to_cartesian_x: [f32; 4],
+    pub to_cartesian_yz: [f32; 4],
+    pub drift_x: [f32; 4],
+    pub drift_yz: [f32; 4],
+    pub half_timestep: f32,
+    pub list_r2: f32,
+    pub rebuild_r2: f32,
+    pub species_count: u32,
+    pub row_width: u32,
+    pub damping_offset: u32,
+    pub table_offset: u32,
+    pub ensemble: u32,
+    pub dispatch_x: u32,
+    pub dispatch_y: u32,
+    pub degrees_of_freedom: f32,
+    pub relaxation2: f32,
+    pub decay_minus_one: f32,
+    pub fastest: f32,
+    pub random_key: [u32; 2],
+    pub masses: [[f32; 4]; MOST_SPECIES],
+}
+
+/// `Control` of types.wgsl.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, Pod, Zeroable, PartialEq)]
+pub(super) struct Control {
+    pub most_neighbours: u32,
+    pub broken: u32,
+    pub moved_too_far: u32,
+    pub splice_visits: u32,
+    pub unrepresentable: u32,
+    pub rebuilds: u32,
+    pub halted: u32,
+    pub stepped: u32,
+    pub step_low: u32,
+    pub step_high: u32,
+    pub in_chunk: u32,
+    pub twice_kinetic: f32,
+    pub end_scale: f32,
+    pub start_scale: f32,
+    pub bath_low: u32,
+    pub bath_high: u32,
+    pub friction: [f32; 2],
+    pub moving: [f32; 2],
+    pub moving_bath: f32,
+    pub spare: [u32; 3],
+}
+
+impl Control {
+    /// The control block of a state.
+    pub fn new(step: u64, thermostat: &ThermostatState) -> Self {
+        let bath = (thermostat.bath_energy * f64::from(BATH_BITS).exp2()).round() as i64 as u64;
+        Self {
+            step_low: step as u32,
+            step_high: (step >> 32) as u32,
+            friction: thermostat.friction.map(|x| x as f32),
+            bath_low: bath as u32,
+            bath_high: (bath >> 32) as u32,
+            twice_kinetic: thermostat.twice_kinetic.unwrap_or(0.0) as f32,
+            ..Self::zeroed()
+        }
+    }
+
+    /// Step reached.
+    pub fn step(&self) -> u64 {
+        u64::from(self.step_low) | (u64::from(self.step_high) << 32)
+    }
+
+    /// The thermostat's variables at a step's boundary.
+    pub fn thermostat(&self) -> ThermostatState {
+        let bath = (u64::from(self.bath_low) | (u64::from(self.bath_high) << 32)) as i64;
+        ThermostatState {
+            friction: self.friction.map(f64::from),
+            bath_energy: bath as f64 * f64::from(-BATH_BITS).exp2(),
+            twice_kinetic: Some(f64::from(self.twice_kinetic)),
+        }
+    }
+}
+
+/// Neighbour list and cells of a box.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct ListGeometry {
+    /// Cutoff and skin together.
+    pub radius: f64,
+    /// Skin (0: the list is rebuilt every step).
+    pub skin: f64,
+    /// Cells along a, b, c.
+    pub cells: [u32; 3],
+}
+
+impl ListGeometry {
+    /// The geometry for a box: the skin shrinks where cutoff + skin would not be unique any more.
+    pub fn new(
+        simulation_box: &SimulationBox,
+        cutoff: f64,
+        skin: Option<f64>,
+        atoms: usize,
+    ) -> Result<Self> {
+        let half_width = simulation_box.longest_cutoff();
+        if cutoff > half_width {
+            return Err(Error::CutoffTooLong { cutoff, half_width });
+        }
+        // An eighth of the cutoff is the usual 1 Å at 8 Å.
+        let mut skin = skin.unwrap_or(0.125 * cutoff).min(half_width - cutoff);
+        if skin < 1e-3 * cutoff {
+            skin = 0.0;
+        }
+        let radius = cutoff + skin;
+        // More cells than atoms would only cost memory.
+        let most = (atoms as f64).cbrt().ceil().clamp(1.0, 65_536.0);
+        let cells = simulation_box
+            .perpendicular_widths()
+            // a cell a trifle wider than the radius, so that rounding leaves no pair out
+            .map(|w| (w / (radius * 1.0001)).floor().clamp(1.0, most) as u32);
+        Ok(Self { radius, skin, cells })
+    }
+
+    /// Cells in all.
+    pub fn cell_count(&self) -> u32 {
+        self.cells.iter().product()
+    }
+}
+
+/// Dispatch over a number of workgroups, in two dimensions where one does not suffice.
+pub(super) fn dispatch_size(groups: u32) -> [u32; 2] {
+    if groups <= LONGEST_DISPATCH {
+        return [groups, 1];
+    }
+    let rows = groups.div_ceil(LONGEST_DISPATCH);
+    [groups.div_ceil(rows), rows]
+}
+
+/// The packed force field: rows, damping numbers, tables.
+#[derive(Debug, Clone)]
+pub(super) struct Model {
+    pub words: Vec<f32>,
+    pub damping_offset: u32,
+    pub table_offset: u32,
+    pub damping_terms: Option<usize>,
+}
+
+impl Model {
+    pub fn new(field: &CompiledForceField) -> Result<Self> {
+        let mut words: Vec<f32> = field.kernel_rows().concat();
+        let damping_offset = words.len() as u32;
+        let fit = field.damping_fit()?;
+        if let (Some(fit), Some(coulomb)) = (&fit, &field.coulomb) {
+            let DampingFit { energy, slope, scale, force_shift, energy_shift, .. } = fit;
+            let cutoff2 = (coulomb.model.cutoff * coulomb.model.cutoff) as f32;
+            words.extend([*scale, *force_shift, *energy_shift, cutoff2]);
+            words.extend(energy);
+            words.extend(slope);
+        }
+        let table_offset = words.len() as u32;
+        for table in field.kernel_tables() {
+            let intervals = TABLE_INTERVALS as f32;
+            words.extend([
+                table.start as f32,
+                (1.0 / table.step) as f32,
+                (-2.0 / table.step) as f32,
+                intervals,
+            ]);
+            words.extend(table.coefficients.iter().flatten());
+        }
+        Ok(Self { words, damping_offset, table_offset, damping_terms: fit.map(|f| f.slope.len()) })
+    }
+}
+
+/// Number of an ensemble in types.wgsl.
+fn ensemble_number(ensemble: &Ensemble) -> u32 {
+    match ensemble {
+        Ensemble::Nve => 0,
+        Ensemble::NoseHoover { .. } => 1,
+        Ensemble::StochasticRescaling { .. } => 2,
+        Ensemble::Langevin { .. } => 3,
+    }
+}
+
+impl Parameters {
+    /// Everything but the list's memory layout, which [`Parameters::with_capacity`] adds.
+    pub fn new(
+        plan: &DynamicsPlan,
+        simulation_box: &SimulationBox,
+        atoms: usize,
+        geometry: &ListGeometry,
+        model: &Model,
+    ) -> Self {
+        let field = &plan.force_field;
+        let groups = (atoms as u32).div_ceil(WORKGROUP);
+        let [dispatch_x, dispatch_y] = dispatch_size(groups);
+        let to_unit = (-32.0f64).exp2();
+        let [lx, ly, lz] = simulation_box.lengths.map(|l| l * to_unit);
+        let [xy, xz, yz] = simulation_box.tilts.map(|t| t * to_unit);
+        let step = plan.timestep;
+        // Inverse of the upper-triangular matrix above, times the time step.
+        let drift_x =
+            [step / lx, -step * xy / (lx * ly), step * (xy * yz - xz * ly) / (lx * ly * lz)];
+        let drift_yz = [step / ly, -step * yz / (ly * lz), step / lz];
+        let pad = |v: [f64; 3]| [v[0] as f32, v[1] as f32, v[2] as f32, 0.0];
+        let mut masses = [[0.0; 4]; MOST_SPECIES];
+        for (row, mass) in masses.iter_mut().zip(&field.masses) {
+            let m = mass * field.units.mass_velocity2;
+            *row = [(1.0 / m) as f32, m as f32, (1.0 / m).sqrt() as f32, 0.0];
+        }
+        let (relaxation, cap) = match plan.ensemble {
+            Ensemble::Nve => (f64::INFINITY, None),
+            Ensemble::NoseHoover { relaxation } | Ensemble::StochasticRescaling { relaxation } => {
+                (relaxation, None)
+            }
+            Ensemble::Langevin { relaxation, displacement_cap } => (relaxation, displacement_cap),
+        };
+        let dof = degrees_of_freedom(atoms, plan.ensemble.conserves_momentum());
+        // Rounding must not let an atom pass half the skin unnoticed.
+        let rebuild = 0.5 * geometry.skin * (1.0 - 1e-4);
+        Self {
+            atoms: atoms as u32,
+            stride: groups * WORKGROUP,
+            capacity: 0,
+            groups,
+            cells: [geometry.cells[0], geometry.cells[1], geometry.cells[2], geometry.cell_count()],
+            to_cartesian_x: pad([lx, xy, xz]),
+            to_cartesian_yz: pad([ly, yz, lz]),
+            drift_x: pad(drift_x),
+            drift_yz: pad(drift_yz),
+            half_timestep: (0.5 * step) as f32,
+            list_r2: (geometry.radius * geometry.radius * (1.0 + 1e-5)) as f32,
+            rebuild_r2: (rebuild * rebuild) as f32,
+            species_count: field.species_count() as u32,
+            row_width: row_width(field.form) as u32,
+            damping_offset: model.damping_offset,
+            table_offset: model.table_offset,
+            ensemble: ensemble_number(&plan.ensemble),
+            dispatch_x,
+            dispatch_y,
+            degrees_of_freedom: dof as f32,
+            relaxation2: if relaxation.is_finite() {
+                (relaxation * relaxation) as f32
+            } else {
+                1.0
+            },
+            decay_minus_one: (-step / relaxation).exp_m1() as f32,
+            fastest: cap.map_or(0.0, |cap| (cap / step) as f32),
+            random_key: RandomStream::new(plan.seed, Stream::Langevin).key(),
+            masses,
+        }
+    }
+
+    pub fn with_capacity(mut self, capacity: u32) -> Self {
+        self.capacity = capacity;
+        self
+    }
+}
+
+/// The numbers that the thermostat kernels read for each step: (kT, a, b, 0), one more entry than
+/// steps because a step's end looks at the next target.
+pub(super) fn schedule(plan: &DynamicsPlan, from: u64, steps: u32, dof: f64) -> Vec<[f32; 4]> {
+    use crate::dynamics::thermostat::{langevin_constants, rescaling_numbers};
+    let units = &plan.force_field.units;
+    (from..=from + u64::from(steps))
+        .map(|step| {
+            let kt = units.boltzmann * plan.temperature.at(step);
+            match plan.ensemble {
+                Ensemble::StochasticRescaling { .. } => {
+                    let [first, squares] = rescaling_numbers(plan.seed, step, dof);
+                    [kt as f32, first as f32, squares as f32, 0.0]
+                }
+                Ensemble::Langevin { relaxation, .. } => {
+                    // The kernels' masses are already in energy per velocity².
+                    let [_, noise] = langevin_constants(kt, 1.0, relaxation, plan.timestep);
+                    [kt as f32, noise as f32, 0.0, 0.0]
+                }
+                _ => [kt as f32, 0.0, 0.0, 0.0],
+            }
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dispatches_cover_every_workgroup() {
+        for groups in [1, 65_535, 65_536, 130_001, 1 << 22] {
+            let [x, y] = dispatch_size(groups);
+            assert!(x <= LONGEST_DISPATCH && y <= LONGEST_DISPATCH);
+            assert!(u64::from(x) * u64::from(y) >= u64::from(groups));
+        }
+    }
+
+    #[test]
+    fn control_keeps_thermostat_bits() {
+        let thermostat = ThermostatState {
+            friction: [f64::from(1.25e-3f32), f64::from(-7.1f32)],
+            bath_energy: -123.456789,
+            twice_kinetic: Some(f64::from(3.1f32)),
+        };
+        let control = Control::new((7 << 32) + 5, &thermostat);
+        assert_eq!(control.step(), (7 << 32) + 5);
+        let again = Control::new(0, &control.thermostat()).thermostat();
+        assert_eq!(again, control.thermostat());
+        assert!((again.bath_energy - thermostat.bath_energy).abs() < 1e-7);
+    }
+
+    #[test]
+    fn skin_shrinks_in_a_small_box() {
+        let small = SimulationBox::cubic(17.0).expect("sound");
+        let geometry = ListGeometry::new(&small, 8.0, Some(2.0), 300).expect("fits");
+        assert!((geometry.skin - 0.5).abs() < 1e-12);
+        assert_eq!(geometry.cells, [1, 1, 1]);
+        let tight = SimulationBox::cubic(16.0).expect("sound");
+        assert_eq!(ListGeometry::new(&tight, 8.0, None, 300).expect("fits").skin, 0.0);
+        assert!(ListGeometry::new(&tight, 8.1, None, 300).is_err());
+    }
+}

@@ -1,0 +1,100 @@
+//! Compiled kernels of a potential.
+
+use std::collections::HashMap;
+
+use super::context::Context;
+use super::kernels::{Access, Kernel, PotentialKind};
+use crate::error::Result;
+
+/// A compiled kernel with the layout of its bindings.
+#[derive(Debug)]
+pub(super) struct Pipeline {
+    pub pipeline: wgpu::ComputePipeline,
+    pub layout: wgpu::BindGroupLayout,
+}
+
+/// Every kernel, compiled for one potential on one device.
+#[derive(Debug)]
+pub(super) struct Pipelines {
+    kernels: HashMap<Kernel, Pipeline>,
+}
+
+impl Pipelines {
+    /// Compiles the kernels.
+    pub fn new(context: &Context, potential: PotentialKind) -> Result<Self> {
+        let kernels = Kernel::ALL
+            .into_iter()
+            .map(|kernel| {
+                let label = format!("{} ({})", kernel.source().name, potential.name());
+                let made = context.guarded(&label, || compile(context, kernel, potential))?;
+                Ok((kernel, made))
+            })
+            .collect::<Result<_>>()?;
+        Ok(Self { kernels })
+    }
+
+    pub fn get(&self, kernel: Kernel) -> &Pipeline {
+        // `new` compiles every kernel there is.
+        &self.kernels[&kernel]
+    }
+}
+
+fn compile(context: &Context, kernel: Kernel, potential: PotentialKind) -> Pipeline {
+    let device = &context.device;
+    let source = kernel.source();
+    let checks = if context.options.checked {
+        wgpu::ShaderRuntimeChecks::checked()
+    } else {
+        wgpu::ShaderRuntimeChecks::unchecked()
+    };
+    let descriptor = wgpu::ShaderModuleDescriptor {
+        label: Some(source.name),
+        source: wgpu::ShaderSource::Wgsl(kernel.wgsl(potential).into()),
+    };
+    // SAFETY: the text is ours alone. Every index is bounded by a count in `Parameters` or by a
+    // number that a kernel wrote after such a check (list entries, cell starts, atoms' indices),
+    // every loop ends, divisors are constants or positive counts; the tests run the same kernels
+    // with all checks on.
+    let module = unsafe { device.create_shader_module_trusted(descriptor, checks) };
+    let entries: Vec<wgpu::BindGroupLayoutEntry> = source
+        .bindings
+        .iter()
+        .enumerate()
+        .map(|(binding, (_, access))| wgpu::BindGroupLayoutEntry {
+            binding: binding as u32,
+            visibility: wgpu::ShaderStages::COMPUTE,
+            ty: wgpu::BindingType::Buffer {
+                ty: match access {
+                    Access::Uniform => wgpu::BufferBindingType::Uniform,
+                    Access::Read => wgpu::BufferBindingType::Storage { read_only: true },
+                    Access::Write => wgpu::BufferBindingType::Storage { read_only: false },
+                },
+                has_dynamic_offset: false,
+                min_binding_size: None,
+            },
+            count: None,
+        })
+        .collect();
+    let layout = device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
+        label: Some(source.name),
+        entries: &entries,
+    });
+    let pipeline_layout = device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
+        label: Some(source.name),
+        bind_group_layouts: &[Some(&layout)],
+        immediate_size: 0,
+    });
+    let pipeline = device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+        label: Some(source.name),
+        layout: Some(&pipeline_layout),
+        module: &module,
+        entry_point: Some(source.entry),
+        compilation_options: wgpu::PipelineCompilationOptions {
+            constants: &[],
+            // every kernel writes its workgroup memory before reading it
+            zero_initialize_workgroup_memory: false,
+        },
+        cache: None,
+    });
+    Pipeline { pipeline, layout }
+}

@@ -1,0 +1,142 @@
+//! Forces, energy and virial of the GPU kernels against double precision at the device's own
+//! coordinates, on every adapter there is.
+
+mod gpu_support;
+
+use fulgurite::backend::DynamicsSession;
+use fulgurite::backend::gpu::GpuOptions;
+use fulgurite::potential::{ForceField, Pair, PairDefinition, Truncation};
+use fulgurite::system::{SimulationBox, Structure};
+use gpu_support::*;
+
+fn options() -> Vec<GpuOptions> {
+    let checked = GpuOptions { checked: true, ..GpuOptions::default() };
+    vec![GpuOptions::default(), checked]
+}
+
+fn compare(name: &str, field: &ForceField, structure: &Structure) {
+    let plan = plan(field, structure, 1e-3);
+    let want = exact(structure, &plan);
+    for options in options() {
+        for backend in backends(&options) {
+            let mut session = backend.start(structure, &plan).expect("starts");
+            let have = session.evaluate().expect("evaluates");
+            let [force, energy, virial] = errors(&have, &want);
+            let device = &backend.adapter().name;
+            println!(
+                "{name} U {:.3} on {device}: force {force:.2e} energy {energy:.2e} virial {virial:.2e}",
+                want.potential_energy
+            );
+            assert!(force < 5e-6, "{name} on {device}: force {force:e}");
+            assert!(energy < 1e-6, "{name} on {device}: energy {energy:e}");
+            assert!(virial < 1e-5, "{name} on {device}: virial {virial:e}");
+        }
+    }
+}
+
+#[test]
+fn sodium_silicate() {
+    compare("silicate", &teter(), &silicate(901, 1));
+}
+
+#[test]
+fn triclinic_silicate_with_few_cells() {
+    let b = SimulationBox::new([1.0, -2.0, 3.0], [21.0, 22.0, 28.0], [5.0, -4.0, 6.0]);
+    let b = b.expect("sound");
+    let atoms = (0.0735 * b.volume()) as usize;
+    let s = random_structure(b, &["Na", "Si", "O"], &[6, 7, 17], atoms, 1.4, 3);
+    compare("triclinic", &teter(), &s);
+}
+
+#[test]
+fn box_of_exactly_twice_the_cutoff() {
+    let b = SimulationBox::orthogonal([16.0, 18.0, 50.0]).expect("sound");
+    let s = random_structure(b, &["Na", "Si", "O"], &[6, 7, 17], 1057, 1.4, 4);
+    compare("narrow", &teter(), &s);
+}
+
+#[test]
+fn silica_with_guard_and_long_coulomb() {
+    let b = SimulationBox::cubic(24.0).expect("sound");
+    let s = random_structure(b, &["Si", "O"], &[1, 2], 912, 1.6, 5);
+    compare("silica", &silica(), &s);
+}
+
+#[test]
+fn kob_andersen_truncations() {
+    let s = mixture(1001, 6);
+    let truncations = [
+        Truncation::Plain,
+        Truncation::Shift,
+        Truncation::ForceShift,
+        Truncation::Smooth { from: 1.8 },
+    ];
+    for truncation in truncations {
+        compare(&format!("kob-andersen {truncation:?}"), &kob_andersen(truncation), &s);
+    }
+}
+
+#[test]
+fn species_without_interaction() {
+    let mut field = kob_andersen(Truncation::Shift);
+    field.pairs.truncate(2);
+    let b = SimulationBox::cubic(9.4).expect("sound");
+    let s = random_structure(b, &["B", "A"], &[1, 1], 640, 0.8, 7);
+    compare("no B-B", &field, &s);
+}
+
+#[test]
+fn tabulated() {
+    let r: Vec<f64> = (0..800).map(|k| 0.6 + 0.0025 * f64::from(k)).collect();
+    let energy = r.iter().map(|r: &f64| 4.0 * (r.powi(-12) - r.powi(-6))).collect();
+    let mut field = kob_andersen(Truncation::Shift);
+    field.pairs[0] = Pair {
+        species: [0, 0],
+        definition: PairDefinition::Table { r, energy },
+        cutoff: Some(2.5),
+    };
+    compare("table", &field, &mixture(1001, 6));
+}
+
+#[test]
+fn grains_of_many_diameters() {
+    let b = SimulationBox::cubic(9.0).expect("sound");
+    let mut s = random_structure(b, &["G"], &[1], 500, 0.93, 8);
+    s.diameters = Some((0..s.len()).map(|i| 0.8 + 0.25 * (i as f64 * 0.77).sin().abs()).collect());
+    compare("grains", &grains(), &s);
+}
+
+/// Structures of 3000 atoms with forces by an independent double-precision program.
+#[test]
+fn reference_structures() {
+    let Some(folder) = std::env::var_os("FULGURITE_REFERENCE") else { return };
+    for name in ["glass-300K", "glass-700K", "melt-4000K"] {
+        let path = std::path::Path::new(&folder).join(format!("{name}.data"));
+        let text = std::fs::read_to_string(path).expect("readable");
+        let mut length = 0.0;
+        let mut rows: Vec<(usize, u16, [f64; 3])> = Vec::new();
+        for line in text.lines() {
+            let words: Vec<&str> = line.split_whitespace().collect();
+            if words.get(2) == Some(&"xlo") {
+                length = words[1].parse().expect("number");
+            }
+            if words.len() == 6
+                && let Ok(id) = words[0].parse::<usize>()
+            {
+                let kind = words[1].parse::<u16>().expect("type") - 1;
+                let r = [3, 4, 5].map(|k| words[k].parse().expect("number"));
+                rows.push((id, kind, r));
+            }
+        }
+        let b = SimulationBox::cubic(length).expect("sound");
+        let template = silicate(30, 1);
+        let s = Structure::new(
+            b,
+            template.species.clone(),
+            rows.iter().map(|r| r.1).collect(),
+            rows.iter().map(|r| r.2).collect(),
+        )
+        .expect("sound");
+        compare(name, &teter(), &s);
+    }
+}
