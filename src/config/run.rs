@@ -15,7 +15,6 @@ use super::run_text::{
 };
 use crate::dynamics::{Ensemble, MinimizeMethod};
 use crate::error::{Error, Result};
-use crate::potential::ForceField;
 use crate::system::{UnitSystem, Units};
 
 /// Reads a run configuration from a file, with `--set` options applied.
