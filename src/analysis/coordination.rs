@@ -25,11 +25,12 @@ impl Bonding {
 
     /// Fraction of atoms with each coordination number.
     pub fn fractions(&self) -> BTreeMap<u32, f64> {
-        let mut fractions = BTreeMap::new();
+        let mut counts: BTreeMap<u32, usize> = BTreeMap::new();
         for &n in &self.coordination {
-            *fractions.entry(n).or_insert(0.0) += 1.0 / self.coordination.len() as f64;
+            *counts.entry(n).or_default() += 1;
         }
-        fractions
+        let atoms = self.coordination.len() as f64;
+        counts.into_iter().map(|(n, count)| (n, count as f64 / atoms)).collect()
     }
 }
 

@@ -41,7 +41,7 @@ impl PartialRdf {
     pub fn new(structure: &Structure, cutoff: f64, bin: f64) -> Result<Self> {
         let cutoff = cutoff.min(structure.simulation_box.longest_cutoff());
         let bins = (cutoff / bin).round();
-        if !(bins >= 1.0 && bins <= 1e7) {
+        if !(1.0..=1e7).contains(&bins) {
             return Err(Error::input(
                 format!("bins of {bin} do not divide a distance of {cutoff}"),
                 "give a bin width that is a small part of the cutoff",

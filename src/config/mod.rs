@@ -3,14 +3,16 @@
 
 mod document;
 mod forcefield;
+mod plan;
 mod presets;
 mod run;
 mod run_text;
 
 pub use document::{Document, Override};
 pub use forcefield::{load_force_field, parse_force_field};
-pub use presets::{PRESETS, Preset, preset};
-pub use run::{
+pub use plan::{
     Analysis, Branch, Build, EnsembleSettings, Member, OutputIntervals, RunPlan, Stage, StageKind,
-    Start, VelocityStart, load_run, parse_run,
+    Start, VelocityStart,
 };
+pub use presets::{PRESETS, Preset, preset};
+pub use run::{load_run, parse_run};

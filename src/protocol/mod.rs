@@ -10,6 +10,7 @@
 //! configuration.toml   the configuration with every default filled in
 //! provenance.json      version, device, seeds, host
 //! summary.json         results, checks, means and standard errors over the members
+//! report.html          the same for reading, with pictures
 //! checkpoints/         the last two checkpoints
 //! initial.data         the structure at the start
 //! thermo.csv           thermodynamics of the stages
@@ -27,6 +28,7 @@ mod files;
 mod pictures;
 mod provenance;
 mod record;
+mod report;
 mod runner;
 mod sampler;
 mod segment;

@@ -8,10 +8,10 @@ use std::time::Instant;
 
 use super::checkpoint::{self, Checkpoint, Cursor};
 use super::files::SegmentFiles;
-use super::segment::{SegmentContext, StageEnd, run_stage};
+use super::segment::{SegmentContext, run_stage};
 use super::start::initial_structure;
 use super::summary::{RunSummary, summarize};
-use super::{Progress, RunOptions, provenance};
+use super::{Progress, RunOptions, provenance, report};
 use crate::backend::Backend;
 use crate::config::{Member, RunPlan, Stage};
 use crate::dynamics::{DynamicsPlan, DynamicsState, Ensemble, TemperatureSchedule};
@@ -53,7 +53,9 @@ pub fn run(
         }
         other => other,
     })?;
-    summarize(output, plan)
+    let summary = summarize(output, plan)?;
+    report::write(output, &summary)?;
+    Ok(summary)
 }
 
 /// Makes the directory, or finds the checkpoint of the run that is in it.
@@ -238,8 +240,7 @@ fn run_segment(
         let begun = resumed.take();
         let before = state.step;
         let already = begun.as_ref().map_or(0, |(_, start)| before - start);
-        let StageEnd { state: end } = run_stage(context, stage, state, begun, &mut files)?;
-        state = end;
+        state = run_stage(context, stage, state, begun, &mut files)?;
         context.done_steps += stage.steps();
         log_time(context, stage, state.step - before, already, clock)?;
     }

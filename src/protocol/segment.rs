@@ -41,10 +41,6 @@ pub(super) struct SegmentContext<'a> {
     pub done_steps: u64,
 }
 
-pub(super) struct StageEnd {
-    pub state: DynamicsState,
-}
-
 impl SegmentContext<'_> {
     /// Directory of a stage's results, made if it is not there.
     fn results(&self, stage: &Stage) -> Result<PathBuf> {
@@ -103,7 +99,7 @@ pub(super) fn run_stage(
     mut state: DynamicsState,
     begun: Option<(Sampler, u64)>,
     files: &mut SegmentFiles,
-) -> Result<StageEnd> {
+) -> Result<DynamicsState> {
     if begun.is_none() {
         // Stages start with their own thermostat and counters.
         state.thermostat = ThermostatState::default();
@@ -133,7 +129,7 @@ fn run_minimization(
     stage: &Stage,
     options: &MinimizeOptions,
     state: &DynamicsState,
-) -> Result<StageEnd> {
+) -> Result<DynamicsState> {
     let results = context.results(stage)?;
     let plan = context.dynamics_plan(Ensemble::Nve, TemperatureSchedule::constant(0.0));
     let mut session = context.backend.resume(context.template, &plan, state)?;
@@ -161,7 +157,7 @@ fn run_minimization(
     }
     let units = &context.force_field.units;
     finish_minimization(&results, &stage.name, state.step, &report, units)?;
-    Ok(StageEnd { state: session.checkpoint()? })
+    session.checkpoint()
 }
 
 /// A stage of dynamics on its way.
@@ -221,7 +217,7 @@ impl<'a> Dynamics<'a> {
         mut self,
         context: &mut SegmentContext<'_>,
         files: &mut SegmentFiles,
-    ) -> Result<StageEnd> {
+    ) -> Result<DynamicsState> {
         let results = context.results(self.stage)?;
         if self.sampler.is_none() {
             self.begin(context, files)?;
@@ -367,7 +363,7 @@ impl<'a> Dynamics<'a> {
         context: &SegmentContext<'_>,
         files: &mut SegmentFiles,
         results: &Path,
-    ) -> Result<StageEnd> {
+    ) -> Result<DynamicsState> {
         files.flush()?;
         let state = self.session.checkpoint()?;
         let structure = state.structure(context.template);
@@ -386,6 +382,6 @@ impl<'a> Dynamics<'a> {
                 results,
             })?;
         }
-        Ok(StageEnd { state })
+        Ok(state)
     }
 }
