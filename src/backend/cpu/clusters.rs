@@ -33,6 +33,8 @@ pub(super) struct ClusterOrder {
     column_start: Vec<u32>,
     /// Lowest and highest third fraction of each cluster.
     heights: Vec<[u32; 2]>,
+    /// Where each cluster lies.
+    bounds: Vec<Bounds>,
 }
 
 impl ClusterOrder {
@@ -77,7 +79,7 @@ impl ClusterOrder {
     /// Kernel clusters with the given positions; padding repeats its cluster's first atom under
     /// the species `padding_species`, which interacts with nothing.
     pub fn fill(
-        &self,
+        &mut self,
         fractions: &[FixedPosition],
         kinds: &[u16],
         padding_species: u32,
@@ -100,6 +102,10 @@ impl ClusterOrder {
                 cluster
             })
             .collect_into_vec(clusters);
+        clusters
+            .par_iter()
+            .map(|cluster| bounds(cluster, 0..CLUSTER))
+            .collect_into_vec(&mut self.bounds);
     }
 }
 
@@ -232,15 +238,23 @@ pub(super) fn load_cluster<L: Lanes>(cluster: &Cluster) -> [L::Int; 3] {
     ]
 }
 
-/// Centre and half extent of a half or whole cluster along each axis, in fractions of 2³².
-fn bounds(cluster: &Cluster, slots: std::ops::Range<usize>) -> [[u32; 2]; 3] {
-    [0, 1, 2].map(|k| {
-        let values = &cluster.fractions[k][slots.clone()];
-        let low = values.iter().copied().min().unwrap_or(0);
-        let high = values.iter().copied().max().unwrap_or(0);
+/// Centre and half extent along each axis, in fractions of 2³².
+type Bounds = [[u32; 2]; 3];
+
+/// Bounds of a half or whole cluster. Within a column no coordinate wraps.
+#[inline(always)]
+fn bounds(cluster: &Cluster, slots: std::ops::Range<usize>) -> Bounds {
+    let mut bounds = [[0; 2]; 3];
+    for k in 0..3 {
+        let (mut low, mut high) = (u32::MAX, 0);
+        for &u in &cluster.fractions[k][slots.clone()] {
+            low = low.min(u);
+            high = high.max(u);
+        }
         let extent = high - low;
-        [low + extent / 2, extent / 2 + 1]
-    })
+        bounds[k] = [low + extent / 2, extent / 2 + 1];
+    }
+    bounds
 }
 
 /// Lists the partners of the i-clusters of one block. `L` is the instruction set.
@@ -296,7 +310,7 @@ pub(super) fn list_block<L: Lanes>(
                             continue;
                         }
                         let other = &clusters[cj];
-                        if far_apart(&extent, &bounds(other, 0..CLUSTER), reach) {
+                        if far_apart(&extent, &order.bounds[cj], reach) {
                             continue;
                         }
                         let sides = if reach.triclinic {
@@ -344,16 +358,17 @@ fn height_windows(extent: [u32; 2], reach: f64) -> [Option<[u32; 2]>; 2] {
 }
 
 /// True if the bounds alone keep the clusters apart.
-fn far_apart(a: &[[u32; 2]; 3], b: &[[u32; 2]; 3], reach: &Reach) -> bool {
-    let gap = |k: usize| {
+fn far_apart(a: &Bounds, b: &Bounds, reach: &Reach) -> bool {
+    let mut gaps = [0.0; 3];
+    for k in 0..3 {
         let centres = (b[k][0].wrapping_sub(a[k][0]) as i32).unsigned_abs();
-        f64::from(centres.saturating_sub(a[k][1].saturating_add(b[k][1]))) * reach.widths[k]
-    };
-    let gaps = [gap(0), gap(1), gap(2)];
+        let gap = centres.saturating_sub(a[k][1].saturating_add(b[k][1]));
+        gaps[k] = f64::from(gap) * reach.widths[k];
+    }
     if reach.triclinic {
-        gaps.iter().any(|&g| g > reach.cutoff)
+        gaps[0] > reach.cutoff || gaps[1] > reach.cutoff || gaps[2] > reach.cutoff
     } else {
-        gaps.iter().map(|g| g * g).sum::<f64>() > reach.cutoff * reach.cutoff
+        gaps[0] * gaps[0] + gaps[1] * gaps[1] + gaps[2] * gaps[2] > reach.cutoff * reach.cutoff
     }
 }
 

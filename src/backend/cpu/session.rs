@@ -22,7 +22,7 @@ use crate::error::{Error, Result};
 use crate::system::{FixedPosition, RandomStream, Stream, Structure, to_fixed};
 
 /// Skin over cutoff when the plan leaves it open.
-const DEFAULT_SKIN: f64 = 0.12;
+const DEFAULT_SKIN: f64 = 0.1;
 
 /// A simulation in fixed-point positions, f32 forces and f64 velocities.
 #[derive(Debug)]
