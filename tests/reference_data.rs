@@ -62,6 +62,17 @@ fn check(backend: &dyn Backend, name: &str) {
     assert!(virial <= precision.virial_precision, "virial {virial:e}");
 }
 
+#[test]
+fn gpu_equals_the_published_forces() {
+    for backend in common::all_fast_backends() {
+        if backend.capabilities().kind == fulgurite::backend::DeviceKind::Gpu {
+            for name in NAMES {
+                check(backend.as_ref(), name);
+            }
+        }
+    }
+}
+
 const NAMES: [&str; 3] = ["glass-300K", "glass-700K", "melt-4000K"];
 
 #[test]
