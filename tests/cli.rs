@@ -109,8 +109,9 @@ fn refused(arguments: &[&str], status: i32, cause: &str, remedy: &str) {
     let assert = fulgurite().args(arguments).assert().code(status);
     let output = String::from_utf8_lossy(&assert.get_output().stderr).into_owned();
     let lines: Vec<&str> = output.lines().collect();
-    let error = lines.iter().find(|l| l.starts_with("error: ")).unwrap_or(&"");
-    let help = lines.iter().find(|l| l.starts_with("help: ")).unwrap_or(&"");
+    // Graphics drivers may have said something before.
+    let error = lines.iter().rfind(|l| l.starts_with("error: ")).unwrap_or(&"");
+    let help = lines.iter().rfind(|l| l.starts_with("help: ")).unwrap_or(&"");
     assert!(error.contains(cause), "{arguments:?}: {output}");
     assert!(help.contains(remedy), "{arguments:?}: {output}");
     assert!(!output.contains("panicked"), "{output}");

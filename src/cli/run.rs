@@ -35,16 +35,15 @@ pub fn main(arguments: &Arguments) -> Result<()> {
     let overrides =
         arguments.set.iter().map(|text| Override::parse(text)).collect::<Result<Vec<_>>>()?;
     let plan = load_run(&arguments.config, &overrides)?;
+    let stem = arguments.config.file_stem().map_or("run".into(), |s| s.to_string_lossy());
     let output = match &arguments.output {
         Some(output) => output.clone(),
-        None => {
-            let stem = arguments.config.file_stem().map(PathBuf::from);
-            PathBuf::from("runs").join(stem.unwrap_or_else(|| "run".into()))
-        }
+        None => PathBuf::from("runs").join(&*stem),
     };
     let chosen = fulgurite::backend::select(&arguments.device)?;
     let name = &chosen.backend.capabilities().name;
-    remark(&format!("{} on {name} ({})", plan.title, chosen.reason));
+    let title = if plan.title.is_empty() { &stem } else { plan.title.as_str() };
+    remark(&format!("{title} on {name} ({})", chosen.reason));
     let options = RunOptions {
         output: output.clone(),
         resume: arguments.resume,

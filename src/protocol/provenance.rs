@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use crate::backend::Capabilities;
+use crate::backend::{Capabilities, DeviceKind};
 use crate::config::RunPlan;
 use crate::error::Result;
 use crate::io::write_atomically;
@@ -14,13 +14,23 @@ struct Provenance<'a> {
     program: &'static str,
     version: &'static str,
     commit: Option<&'static str>,
-    device: &'a Capabilities,
+    device: Device<'a>,
     title: &'a str,
     forcefield: &'a str,
     configuration_checksum: String,
     seeds: &'a [u64],
     rates: &'a [f64],
     host: Host,
+}
+
+/// What decides the bits: not the number of threads, which timing.log has.
+#[derive(Serialize)]
+struct Device<'a> {
+    kind: DeviceKind,
+    signature: &'a str,
+    force_precision: f64,
+    energy_precision: f64,
+    virial_precision: f64,
 }
 
 #[derive(Serialize)]
@@ -39,7 +49,13 @@ pub(super) fn write(output: &Path, plan: &RunPlan, device: &Capabilities) -> Res
         program: env!("CARGO_PKG_NAME"),
         version: env!("CARGO_PKG_VERSION"),
         commit: COMMIT,
-        device,
+        device: Device {
+            kind: device.kind,
+            signature: &device.signature,
+            force_precision: device.force_precision,
+            energy_precision: device.energy_precision,
+            virial_precision: device.virial_precision,
+        },
         title: &plan.title,
         forcefield: &plan.force_field.name,
         configuration_checksum: format!("{:08x}", plan.fingerprint),

@@ -32,6 +32,7 @@ pub fn run(
 ) -> Result<RunSummary> {
     let output = &options.output;
     let from = prepare(plan, backend, options)?;
+    append_log(output, &format!("device {}\n", backend.capabilities().name))?;
     let mut runner = Runner {
         plan,
         backend,
@@ -335,7 +336,6 @@ fn log_time(
     already: u64,
     clock: Instant,
 ) -> Result<()> {
-    let path = context.output.join("timing.log");
     let seconds = clock.elapsed().as_secs_f64();
     let rate = steps as f64 * context.template.len() as f64 / seconds.max(1e-9);
     let resumed =
@@ -348,11 +348,16 @@ fn log_time(
             context.member.directory, stage.name
         )
     };
+    append_log(context.output, line.trim_start())
+}
+
+fn append_log(output: &Path, line: &str) -> Result<()> {
+    let path = output.join("timing.log");
     std::fs::OpenOptions::new()
         .create(true)
         .append(true)
         .open(&path)
-        .and_then(|mut file| file.write_all(line.trim_start().as_bytes()))
+        .and_then(|mut file| file.write_all(line.as_bytes()))
         .map_err(|e| Error::io("write", &path, e))
 }
 
