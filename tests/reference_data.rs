@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{data, evaluate, relative_rms, teter, virial_error};
+use common::{data, evaluate, gpu_backends, relative_rms, teter, virial_error};
 use fulgurite::backend::Backend;
 use fulgurite::backend::cpu::{CpuBackend, Level};
 use fulgurite::backend::reference::ReferenceBackend;
@@ -76,6 +76,15 @@ fn cpu_equals_the_published_forces_at_every_instruction_set() {
     for level in Level::available() {
         for name in NAMES {
             check(&CpuBackend::with_level(level), name);
+        }
+    }
+}
+
+#[test]
+fn gpu_equals_the_published_forces() {
+    for backend in gpu_backends() {
+        for name in NAMES {
+            check(backend.as_ref(), name);
         }
     }
 }
