@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{all_fast_backends, data, fast_backends, kob_andersen, plan, random_structure, teter};
+use common::{data, fast_backends, kob_andersen, plan, random_structure, teter};
 use fulgurite::backend::cpu::CpuBackend;
 use fulgurite::backend::reference::ReferenceBackend;
 use fulgurite::backend::{Backend, DynamicsSession, Observables};
@@ -281,7 +281,7 @@ fn states_travel_between_devices() {
     reference.advance(3).expect("runs");
     let state = reference.checkpoint().expect("checkpoint");
     let energy = thermo(reference.as_mut()).conserved;
-    for backend in all_fast_backends() {
+    for backend in fast_backends() {
         let mut session = backend.resume(&structure, &plan, &state).expect("resumes");
         let there = thermo(session.as_mut()).conserved;
         assert!((there - energy).abs() < 1e-5 * energy.abs());

@@ -127,32 +127,33 @@ pub fn grains() -> ForceField {
     field
 }
 
-/// Every CPU instruction set of this machine and every GPU adapter, software ones included. No
-/// adapter is a visible skip, or a failure where CI demands one.
-pub fn all_fast_backends() -> Vec<Box<dyn Backend>> {
-    use fulgurite::backend::gpu::{AdapterChoice, GpuBackend, GpuOptions, adapters};
-    let found = adapters();
-    if found.is_empty() {
-        let demanded = std::env::var_os("FULGURITE_REQUIRE_GPU").is_some_and(|v| v == "1");
-        assert!(!demanded, "FULGURITE_REQUIRE_GPU=1, but there is no adapter");
-        eprintln!("SKIPPED on gpu: no adapter; install a Vulkan driver to run this test there");
-    }
-    let mut backends = fast_backends();
-    for adapter in found {
-        let choice = AdapterChoice::Index(adapter.index);
-        let backend = GpuBackend::new(choice, GpuOptions::from_environment())
-            .unwrap_or_else(|e| panic!("{} cannot be opened: {e}", adapter.name));
-        backends.push(Box::new(backend));
-    }
-    backends
-}
-
-/// Every CPU instruction set of this machine.
+/// Every CPU instruction set of this machine, and every GPU adapter.
 pub fn fast_backends() -> Vec<Box<dyn Backend>> {
     fulgurite::backend::cpu::Level::available()
         .into_iter()
         .map(|level| {
             Box::new(fulgurite::backend::cpu::CpuBackend::with_level(level)) as Box<dyn Backend>
+        })
+        .chain(gpu_backends())
+        .collect()
+}
+
+/// Every GPU adapter; none is a visible skip, or a failure where `FULGURITE_REQUIRE_GPU=1`.
+pub fn gpu_backends() -> Vec<Box<dyn Backend>> {
+    use fulgurite::backend::gpu::{AdapterChoice, GpuBackend, GpuOptions, adapters};
+    let found = adapters();
+    if found.is_empty() {
+        let demanded = std::env::var_os("FULGURITE_REQUIRE_GPU").is_some_and(|v| v == "1");
+        assert!(!demanded, "FULGURITE_REQUIRE_GPU=1, but there is no adapter");
+        eprintln!("SKIPPED on gpu: no adapter; install a Vulkan driver");
+    }
+    found
+        .iter()
+        .map(|adapter| {
+            let choice = AdapterChoice::Index(adapter.index);
+            let backend = GpuBackend::new(choice, GpuOptions::from_environment())
+                .unwrap_or_else(|e| panic!("{} cannot be opened: {e}", adapter.name));
+            Box::new(backend) as Box<dyn Backend>
         })
         .collect()
 }
