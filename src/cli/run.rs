@@ -85,6 +85,7 @@ fn report(summary: &RunSummary, output: &std::path::Path) -> Result<()> {
         }
         if let Some(last) = member.stages.iter().rev().find(|s| !s.bonds.is_empty()) {
             for bond in &last.bonds {
+                let Some(mean_length) = bond.mean_length else { continue };
                 let most = bond
                     .fractions
                     .iter()
@@ -92,7 +93,7 @@ fn report(summary: &RunSummary, output: &std::path::Path) -> Result<()> {
                     .map_or(String::new(), |(n, f)| format!(", {:.1} % {n}-fold", 100.0 * f));
                 say(&format!(
                     "{name}{} after {}: mean length {:.4}, coordination {:.3}{most}",
-                    bond.pair, last.name, bond.mean_length, bond.coordination
+                    bond.pair, last.name, mean_length, bond.coordination
                 ))?;
             }
         }

@@ -102,14 +102,14 @@ pub struct BondRecord {
     pub cutoff: f64,
     /// First peak of g(r).
     pub peak: f64,
-    /// Mean distance of neighbours within the cutoff.
-    pub mean_length: f64,
+    /// Mean distance of neighbours within the cutoff, if there are any.
+    pub mean_length: Option<f64>,
     /// Mean coordination number.
     pub coordination: f64,
     /// Fraction of atoms with each coordination number.
     pub fractions: BTreeMap<u32, f64>,
     /// Shortest distance in the final structure.
-    pub shortest: f64,
+    pub shortest: Option<f64>,
 }
 
 /// What [`finish_dynamics`] needs to know.
@@ -299,10 +299,10 @@ fn bonds(finished: &Finished<'_>, partials: &[PairRdf]) -> Vec<BondRecord> {
                 pair: format!("{}-{}", first.name, second.name),
                 cutoff,
                 peak,
-                mean_length: bonds.mean_length,
+                mean_length: Some(bonds.mean_length).filter(|x| x.is_finite()),
                 coordination: bonds.mean(),
                 fractions: bonds.fractions(),
-                shortest: bonds.shortest,
+                shortest: Some(bonds.shortest).filter(|x| x.is_finite()),
             });
         }
     }

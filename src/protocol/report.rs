@@ -146,13 +146,13 @@ fn write_stage(page: &mut String, stage: &StageRecord, directory: &str) {
         for b in &stage.bonds {
             let _ = writeln!(
                 page,
-                "<tr><td>{}</td><td>{:.3}</td><td>{:.3}</td><td>{:.4}</td><td>{:.3}</td>\
+                "<tr><td>{}</td><td>{:.3}</td><td>{:.3}</td><td>{}</td><td>{}</td>\
                  <td>{:.3}</td></tr>",
                 escape(&b.pair),
                 b.peak,
                 b.cutoff,
-                b.mean_length,
-                b.shortest,
+                length_or_dash(b.mean_length),
+                length_or_dash(b.shortest),
                 b.coordination
             );
         }
@@ -164,4 +164,9 @@ fn write_stage(page: &mut String, stage: &StageRecord, directory: &str) {
          <img src=\"{0}/rdf.svg\" alt=\"pair distribution functions\"></p>",
         escape(directory)
     );
+}
+
+/// A length, or a dash where there is none.
+fn length_or_dash(length: Option<f64>) -> String {
+    length.map_or_else(|| "–".to_owned(), |x| format!("{x:.4}"))
 }

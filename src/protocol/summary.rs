@@ -181,7 +181,9 @@ fn means(members: &[MemberSummary]) -> BTreeMap<String, BTreeMap<String, Mean>> 
                 note(&format!("mean_squared_displacement/{species}"), *value);
             }
             for bond in &stage.bonds {
-                note(&format!("bond/{}/mean_length", bond.pair), bond.mean_length);
+                if let Some(length) = bond.mean_length {
+                    note(&format!("bond/{}/mean_length", bond.pair), length);
+                }
                 note(&format!("bond/{}/coordination", bond.pair), bond.coordination);
             }
         }
