@@ -23,12 +23,12 @@ fn short_range(d: Distance, row: u32, diameters: vec2<f32>) -> vec2<f32> {
         let v17 = pow(d.r2, (-v15));
         let v18 = v16 * v17;
         let v19 = parameter(row + 7u);
-        let v20 = fma(v19, d.r2, v18);
-        let v21 = v15 * v18;
-        let v22 = v19 * d.r2;
-        let v23 = v21 - v22;
+        let v20 = v19 * d.r2;
+        let v21 = v18 + v20;
+        let v22 = v15 * v18;
+        let v23 = v22 - v20;
         let v24 = 2.0f * v23;
-        energy14 = v20;
+        energy14 = v21;
         virial14 = v24;
     }
     let v25 = parameter(row + 8u);
