@@ -70,13 +70,13 @@ struct Control {
     // Nosé-Hoover frictions at the step's boundary.
     friction_1: f32,
     friction_2: f32,
+    friction_3: f32,
     // The same after the first half of the next step, and what it gave to the bath.
     moving_1: f32,
     moving_2: f32,
+    moving_3: f32,
     moving_bath: f32,
-    spare_0: u32,
-    spare_1: u32,
-    spare_2: u32,
+    spare: u32,
 }
 
 const NVE: u32 = 0u;

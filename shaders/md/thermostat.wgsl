@@ -28,39 +28,48 @@ fn sum_partials(lane: u32) -> vec2<f32> {
 }
 
 struct Chain {
-    first: f32,
-    second: f32,
+    friction: vec3<f32>,
     // factor of the velocities less one
     scale: f32,
     // given to the bath
     bath: f32,
 }
 
-fn push_first(first: f32, second: f32, twice_kinetic: f32, kt: f32, timestep: f32) -> f32 {
-    let dof = parameters.degrees_of_freedom;
-    let q1 = dof * kt * parameters.relaxation2;
-    let damp = exp_minus_one(-0.125 * timestep * second);
-    let force = 0.25 * timestep * ((twice_kinetic - dof * kt) / q1);
-    let pushed = (first + first * damp) + force;
+// A quarter step of one thermostat: damped by its successor, pushed by what drives it.
+fn push(friction: f32, successor: f32, drive: f32, timestep: f32) -> f32 {
+    let damp = exp_minus_one(-0.125 * timestep * successor);
+    let pushed = (friction + friction * damp) + 0.25 * timestep * drive;
     return pushed + pushed * damp;
 }
 
-fn pull_second(first: f32, kt: f32, timestep: f32) -> f32 {
+fn push_first(x: vec3<f32>, twice_kinetic: f32, kt: f32, timestep: f32) -> f32 {
     let dof = parameters.degrees_of_freedom;
-    let q2 = kt * parameters.relaxation2;
-    return 0.25 * timestep * (dof * first * first - kt / q2);
+    let q1 = dof * kt * parameters.relaxation2;
+    return push(x.x, x.y, (twice_kinetic - dof * kt) / q1, timestep);
 }
 
-fn chain_half_step(friction: vec2<f32>, twice_kinetic: f32, kt: f32) -> Chain {
+fn push_second(x: vec3<f32>, timestep: f32) -> f32 {
+    let drive = parameters.degrees_of_freedom * x.x * x.x - 1.0 / parameters.relaxation2;
+    return push(x.y, x.z, drive, timestep);
+}
+
+fn push_third(x: vec3<f32>, timestep: f32) -> f32 {
+    return x.z + 0.25 * timestep * (x.y * x.y - 1.0 / parameters.relaxation2);
+}
+
+fn chain_half_step(friction: vec3<f32>, twice_kinetic: f32, kt: f32) -> Chain {
     let timestep = 2.0 * parameters.half_timestep;
-    var second = friction.y + pull_second(friction.x, kt, timestep);
-    var first = push_first(friction.x, second, twice_kinetic, kt, timestep);
-    let scale = exp_minus_one(-0.5 * timestep * first);
+    var x = friction;
+    x.z = push_third(x, timestep);
+    x.y = push_second(x, timestep);
+    x.x = push_first(x, twice_kinetic, kt, timestep);
+    let scale = exp_minus_one(-0.5 * timestep * x.x);
     let scaled = twice_kinetic + twice_kinetic * (scale * (2.0 + scale));
-    let bath = 0.5 * timestep * kt * (parameters.degrees_of_freedom * first + second);
-    first = push_first(first, second, scaled, kt, timestep);
-    second += pull_second(first, kt, timestep);
-    return Chain(first, second, scale, bath);
+    let bath = 0.5 * timestep * kt * (parameters.degrees_of_freedom * x.x + (x.y + x.z));
+    x.x = push_first(x, scaled, kt, timestep);
+    x.y = push_second(x, timestep);
+    x.z = push_third(x, timestep);
+    return Chain(x, scale, bath);
 }
 
 fn give_to_bath(energy: f32) {
@@ -96,15 +105,17 @@ fn end_step(sum: vec2<f32>) {
         case NOSE_HOOVER: {
             give_to_bath(control.moving_bath);
             let chain = chain_half_step(
-                vec2<f32>(control.moving_1, control.moving_2), sum.x, now.x);
+                vec3<f32>(control.moving_1, control.moving_2, control.moving_3), sum.x, now.x);
             give_to_bath(chain.bath);
-            control.friction_1 = chain.first;
-            control.friction_2 = chain.second;
+            control.friction_1 = chain.friction.x;
+            control.friction_2 = chain.friction.y;
+            control.friction_3 = chain.friction.z;
             control.end_scale = chain.scale;
             control.twice_kinetic = sum.x + sum.x * (chain.scale * (2.0 + chain.scale));
             // The chain's masses follow the target temperature.
             let held = 0.5 * parameters.relaxation2 * (parameters.degrees_of_freedom
-                * chain.first * chain.first + chain.second * chain.second);
+                * chain.friction.x * chain.friction.x + chain.friction.y * chain.friction.y
+                + chain.friction.z * chain.friction.z);
             give_to_bath(-held * (next.x - now.x));
         }
         case STOCHASTIC_RESCALING: {
@@ -128,10 +139,12 @@ fn end_step(sum: vec2<f32>) {
 fn begin_step() {
     control.start_scale = 0.0;
     if parameters.ensemble == NOSE_HOOVER {
-        let chain = chain_half_step(vec2<f32>(control.friction_1, control.friction_2),
+        let chain = chain_half_step(
+            vec3<f32>(control.friction_1, control.friction_2, control.friction_3),
             control.twice_kinetic, schedule[control.in_chunk].x);
-        control.moving_1 = chain.first;
-        control.moving_2 = chain.second;
+        control.moving_1 = chain.friction.x;
+        control.moving_2 = chain.friction.y;
+        control.moving_3 = chain.friction.z;
         control.moving_bath = chain.bath;
         control.start_scale = chain.scale;
     }

@@ -40,8 +40,8 @@ impl TemperatureSchedule {
 pub enum Ensemble {
     /// Constant energy: velocity Verlet.
     Nve,
-    /// Constant temperature by a Nosé–Hoover chain of two thermostats with masses
-    /// Q₁ = N_f kT τ², Q₂ = kT τ² (Martyna, Klein, Tuckerman, J. Chem. Phys. 97, 2635 (1992)).
+    /// Constant temperature by a Nosé–Hoover chain of three thermostats with masses
+    /// Q₁ = N_f kT τ², Q₂ = Q₃ = kT τ² (Martyna, Klein, Tuckerman, J. Chem. Phys. 97, 2635 (1992)).
     NoseHoover {
         /// Relaxation time τ.
         relaxation: f64,

@@ -21,8 +21,8 @@ pub enum Positions {
 /// Variables of the thermostats.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub struct ThermostatState {
-    /// Nosé–Hoover friction ξ₁ and ξ₂ (1/time).
-    pub friction: [f64; 2],
+    /// Nosé–Hoover frictions ξ (1/time).
+    pub friction: [f64; super::thermostat::CHAIN],
     /// Energy given to the bath since the start of the stage, without what the Nosé–Hoover chain
     /// itself holds ([`super::thermostat::bath_energy`] adds it).
     pub bath_energy: f64,

@@ -7,22 +7,31 @@ use super::plan::{DynamicsPlan, Ensemble};
 use super::state::ThermostatState;
 use crate::system::{RandomStream, Stream};
 
-/// Masses of the Nosé–Hoover chain at a temperature: Q₁ = N_f kT τ², Q₂ = kT τ².
-pub fn chain_masses(degrees_of_freedom: f64, kt: f64, relaxation: f64) -> [f64; 2] {
-    let q2 = kt * relaxation * relaxation;
-    [degrees_of_freedom * q2, q2]
+/// Thermostats in a Nosé–Hoover chain.
+///
+/// Three: the second thermostat of a chain of two settles where Q₁ξ₁² = kT and so keeps ξ₁ near
+/// 1/(τ√N_f), which a fast quench of a large system needs to exceed; the third takes that
+/// constraint off.
+pub const CHAIN: usize = 3;
+
+/// Masses of the Nosé–Hoover chain at a temperature: Q₁ = N_f kT τ², others kT τ².
+pub fn chain_masses(degrees_of_freedom: f64, kt: f64, relaxation: f64) -> [f64; CHAIN] {
+    let q = kt * relaxation * relaxation;
+    let mut masses = [q; CHAIN];
+    masses[0] *= degrees_of_freedom;
+    masses
 }
 
-/// Energy stored in the chain, ½Q₁ξ₁² + ½Q₂ξ₂².
-pub fn chain_energy(friction: [f64; 2], masses: [f64; 2]) -> f64 {
-    0.5 * (masses[0] * friction[0] * friction[0] + masses[1] * friction[1] * friction[1])
+/// Energy stored in the chain, ½ Σ Q ξ².
+pub fn chain_energy(friction: [f64; CHAIN], masses: [f64; CHAIN]) -> f64 {
+    0.5 * friction.iter().zip(masses).map(|(x, q)| q * x * x).sum::<f64>()
 }
 
 /// Advances the chain by half a time step and returns the factor for every velocity.
 ///
 /// `twice_kinetic` is Σ m v² before the half step. The bath integral gains
-/// ∫(N_f kT ξ₁ + kT ξ₂) dt; with [`chain_energy`] it makes H + bath conserved, also when T changes
-/// in time (the masses change with it, see [`follow_temperature`]).
+/// ∫(N_f kT ξ₁ + kT ξ₂ + kT ξ₃) dt; with [`chain_energy`] it makes H + bath conserved, also when T
+/// changes in time (the masses change with it, see [`follow_temperature`]).
 pub fn nose_hoover_half_step(
     state: &mut ThermostatState,
     mut twice_kinetic: f64,
@@ -31,23 +40,30 @@ pub fn nose_hoover_half_step(
     relaxation: f64,
     timestep: f64,
 ) -> f64 {
-    let [q1, q2] = chain_masses(degrees_of_freedom, kt, relaxation);
+    let masses = chain_masses(degrees_of_freedom, kt, relaxation);
     let quarter = 0.25 * timestep;
-    let [mut x1, mut x2] = state.friction;
-    let pull_second = |x1: f64| (q1 * x1 * x1 - kt) / q2;
-    let push_first = |x1: f64, x2: f64, twice_kinetic: f64| {
-        let damp = (-0.5 * quarter * x2).exp();
-        let force = (twice_kinetic - degrees_of_freedom * kt) / q1;
-        (x1 * damp + quarter * force) * damp
+    // Pushes thermostat k by what drives it, damped by its successor.
+    let push = |x: &mut [f64; CHAIN], k: usize, twice_kinetic: f64| {
+        let drive = if k == 0 {
+            twice_kinetic - degrees_of_freedom * kt
+        } else {
+            masses[k - 1] * x[k - 1] * x[k - 1] - kt
+        };
+        let damp = if k + 1 < CHAIN { (-0.5 * quarter * x[k + 1]).exp() } else { 1.0 };
+        x[k] = (x[k] * damp + quarter * (drive / masses[k])) * damp;
     };
-    x2 += quarter * pull_second(x1);
-    x1 = push_first(x1, x2, twice_kinetic);
-    let scale = (-0.5 * timestep * x1).exp();
+    let mut x = state.friction;
+    for k in (0..CHAIN).rev() {
+        push(&mut x, k, twice_kinetic);
+    }
+    let scale = (-0.5 * timestep * x[0]).exp();
     twice_kinetic *= scale * scale;
-    state.bath_energy += 0.5 * timestep * kt * (degrees_of_freedom * x1 + x2);
-    x1 = push_first(x1, x2, twice_kinetic);
-    x2 += quarter * pull_second(x1);
-    state.friction = [x1, x2];
+    let others: f64 = x[1..].iter().sum();
+    state.bath_energy += 0.5 * timestep * kt * (degrees_of_freedom * x[0] + others);
+    for k in 0..CHAIN {
+        push(&mut x, k, twice_kinetic);
+    }
+    state.friction = x;
     scale
 }
 
@@ -129,6 +145,29 @@ pub fn langevin_constants(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A quench at 150 K/ps of 9000 degrees of freedom, half of whose energy is potential: the
+    /// temperature must follow its target.
+    #[test]
+    fn chain_follows_a_fast_quench() {
+        let (dof, tau, dt) = (9000.0, 0.1, 1e-3);
+        let boltzmann = crate::system::Units::METAL.boltzmann;
+        let mut state = ThermostatState::default();
+        let mut k2 = dof * boltzmann * 4000.0;
+        let mut kt = boltzmann * 4000.0;
+        while kt > boltzmann * 400.0 {
+            for _ in 0..2 {
+                let scale = nose_hoover_half_step(&mut state, k2, dof, kt, tau, dt);
+                // Equipartition: what is taken from the kinetic energy is shared by the potential.
+                k2 *= 0.5 + 0.5 * scale * scale;
+            }
+            let next = kt - boltzmann * 150.0 * dt;
+            follow_temperature(&mut state, dof, tau, kt, next);
+            kt = next;
+        }
+        let temperature = k2 / (dof * boltzmann);
+        assert!((temperature - 400.0).abs() < 40.0, "{temperature} K");
+    }
 
     #[test]
     fn chain_conserves_with_a_harmonic_system() {

@@ -3,6 +3,7 @@
 
 use bytemuck::{Pod, Zeroable};
 
+use crate::dynamics::thermostat::CHAIN;
 use crate::dynamics::{DynamicsPlan, Ensemble, ThermostatState, degrees_of_freedom};
 use crate::error::{Error, Result};
 use crate::potential::wgsl::row_width;
@@ -71,10 +72,10 @@ pub(super) struct Control {
     pub start_scale: f32,
     pub bath_low: u32,
     pub bath_high: u32,
-    pub friction: [f32; 2],
-    pub moving: [f32; 2],
+    pub friction: [f32; CHAIN],
+    pub moving: [f32; CHAIN],
     pub moving_bath: f32,
-    pub spare: [u32; 3],
+    pub spare: u32,
 }
 
 impl Control {
@@ -322,7 +323,7 @@ mod tests {
     #[test]
     fn control_keeps_thermostat_bits() {
         let thermostat = ThermostatState {
-            friction: [f64::from(1.25e-3f32), f64::from(-7.1f32)],
+            friction: [f64::from(1.25e-3f32), f64::from(-7.1f32), f64::from(0.3f32)],
             bath_energy: -123.456789,
             twice_kinetic: Some(f64::from(3.1f32)),
         };
