@@ -1,5 +1,6 @@
 //! The triclinic periodic box.
 
+use nalgebra::Vector3;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
@@ -49,29 +50,28 @@ impl SimulationBox {
     /// forces. The vectors must be right-handed.
     pub fn from_vectors(vectors: [[f64; 3]; 3]) -> Result<(Self, [[f64; 3]; 3])> {
         let [a, b, c] = vectors;
-        let norm = |v: [f64; 3]| dot(v, v).sqrt();
-        let lx = norm(a);
-        let e1 = a.map(|x| x / lx);
-        let xy = dot(b, e1);
-        let b_perp = [b[0] - xy * e1[0], b[1] - xy * e1[1], b[2] - xy * e1[2]];
-        let ly = norm(b_perp);
-        let e2 = b_perp.map(|x| x / ly);
-        let e3 = cross(e1, e2);
-        let lz = dot(c, e3);
-        let made =
-            Self::new([0.0; 3], [lx, ly, lz], [xy, dot(c, e1), dot(c, e2)]).map_err(|_| {
-                Error::input(
-                    "the lattice vectors do not span a right-handed cell",
-                    "give three linearly independent vectors with a·(b×c) > 0",
-                )
-            })?;
+        let [va, vb, vc] = vectors.map(Vector3::from);
+        let lx = va.norm();
+        let e1 = va / lx;
+        let xy = vb.dot(&e1);
+        let b_perpendicular = vb - xy * e1;
+        let ly = b_perpendicular.norm();
+        let e2 = b_perpendicular / ly;
+        let e3 = e1.cross(&e2);
+        let lengths = [lx, ly, vc.dot(&e3)];
+        let made = Self::new([0.0; 3], lengths, [xy, vc.dot(&e1), vc.dot(&e2)]).map_err(|_| {
+            Error::input(
+                "the lattice vectors do not span a right-handed cell",
+                "give three linearly independent vectors with a·(b×c) > 0",
+            )
+        })?;
         // An axis-aligned input keeps its numbers to the last bit.
         let aligned = a[1] == 0.0 && a[2] == 0.0 && b[2] == 0.0 && a[0] > 0.0 && b[1] > 0.0;
         if aligned {
             let made = Self::new([0.0; 3], [a[0], b[1], c[2]], [b[0], c[0], c[1]])?;
             return Ok((made, [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]));
         }
-        Ok((made, [e1, e2, e3]))
+        Ok((made, [e1.into(), e2.into(), e3.into()]))
     }
 
     /// Edge vectors a, b, c as rows.
@@ -93,9 +93,9 @@ impl SimulationBox {
 
     /// Perpendicular widths V/|b×c|, V/|c×a|, V/|a×b|: distances between opposite faces.
     pub fn perpendicular_widths(&self) -> [f64; 3] {
-        let [a, b, c] = self.vectors();
+        let [a, b, c] = self.vectors().map(Vector3::from);
         let volume = self.volume();
-        [cross(b, c), cross(c, a), cross(a, b)].map(|n| volume / dot(n, n).sqrt())
+        [b.cross(&c), c.cross(&a), a.cross(&b)].map(|normal| volume / normal.norm())
     }
 
     /// The longest cutoff for which the nearest image of every pair within it is unique.
@@ -172,10 +172,6 @@ impl SimulationBox {
 
 fn dot(a: [f64; 3], b: [f64; 3]) -> f64 {
     a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
-}
-
-fn cross(a: [f64; 3], b: [f64; 3]) -> [f64; 3] {
-    [a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]]
 }
 
 #[cfg(test)]
