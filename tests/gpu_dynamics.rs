@@ -289,3 +289,26 @@ fn too_large_for_the_device_is_refused_with_numbers() {
         }
     }
 }
+
+#[test]
+fn passes_are_timed_where_the_device_can() {
+    let (structure, plan) = melt(301, Ensemble::Nve);
+    let plain = backends(&GpuOptions::default());
+    let timed = backends(&GpuOptions { timestamps: true, ..GpuOptions::default() });
+    for (backend, timed) in plain.iter().zip(&timed) {
+        let mut session = timed.start(&structure, &plan).expect("starts");
+        session.advance(20).expect("runs");
+        assert_eq!(
+            final_state(backend, &structure, &plan, 20),
+            session.checkpoint().expect("reads"),
+            "timing changed the run"
+        );
+        match session.pass_times() {
+            None => assert!(!timed.adapter().timestamps),
+            Some(times) => {
+                let (seconds, count) = times.kernels["force"];
+                assert!(count >= 20 && seconds > 0.0 && seconds < 60.0, "{seconds} s, {count}");
+            }
+        }
+    }
+}
