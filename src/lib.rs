@@ -5,6 +5,7 @@
 
 pub mod analysis;
 pub mod backend;
+pub mod bench;
 pub mod config;
 pub mod dynamics;
 pub mod error;

@@ -8,7 +8,7 @@ pub mod gpu;
 pub mod reference;
 mod select;
 
-pub use select::{Device, Selection, devices, select};
+pub use select::{Device, Selection, devices, select, select_profiled};
 
 use serde::Serialize;
 
@@ -114,6 +114,11 @@ pub trait DynamicsSession: Send {
 
     /// Replaces the positions (unwrapped or wrapped), for minimisers; velocities stay.
     fn set_positions(&mut self, positions: &[[f64; 3]]) -> Result<()>;
+
+    /// Seconds spent in each kind of pass since the session began, where the session knows.
+    fn profile(&self) -> Vec<(&'static str, f64)> {
+        Vec::new()
+    }
 
     /// The complete state; does not change it.
     fn checkpoint(&mut self) -> Result<DynamicsState>;

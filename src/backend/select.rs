@@ -38,10 +38,19 @@ pub struct Device {
 /// `auto` takes the best hardware GPU, else the CPU; a software rasteriser only runs when `gpu` or
 /// `gpu:N` asks for it.
 pub fn select(device: &str) -> Result<Selection> {
+    select_with(device, &GpuOptions::from_environment())
+}
+
+/// As [`select`], with passes timed on the device where it can; slower.
+pub fn select_profiled(device: &str) -> Result<Selection> {
+    select_with(device, &GpuOptions { timestamps: true, ..GpuOptions::from_environment() })
+}
+
+fn select_with(device: &str, options: &GpuOptions) -> Result<Selection> {
     let selection = |backend: Box<dyn Backend>, reason: &str| {
         Ok(Selection { backend, reason: reason.to_owned() })
     };
-    let open = |choice| GpuBackend::new(choice, GpuOptions::from_environment());
+    let open = |choice| GpuBackend::new(choice, options.clone());
     match device {
         "reference" => selection(Box::<ReferenceBackend>::default(), "asked for"),
         "cpu" => selection(Box::<CpuBackend>::default(), "asked for"),

@@ -1,5 +1,6 @@
 //! The command line: the only place that prints.
 
+mod bench;
 mod convert;
 mod devices;
 mod evaluate;
@@ -31,6 +32,8 @@ enum Command {
     Evaluate(evaluate::Arguments),
     /// Convert a structure between file formats
     Convert(convert::Arguments),
+    /// Measure speed, accuracy and drift of devices side by side
+    Bench(bench::Arguments),
 }
 
 /// Parses the command line, does what it says, and answers with the exit status: 0, 1 for a failed
@@ -73,6 +76,7 @@ fn dispatch(arguments: Arguments) -> Result<()> {
         Command::Run(arguments) => run::main(&arguments),
         Command::Evaluate(arguments) => evaluate::main(&arguments),
         Command::Convert(arguments) => convert::main(&arguments),
+        Command::Bench(arguments) => bench::main(arguments),
     }
 }
 

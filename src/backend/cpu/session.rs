@@ -1,5 +1,7 @@
 //! Dynamics on the CPU.
 
+use std::time::{Duration, Instant};
+
 use rayon::prelude::*;
 
 use super::clusters::{ClusterOrder, PADDING, PairList, Reach};
@@ -48,6 +50,15 @@ pub struct CpuSession {
     step: u64,
     splice_visits: u64,
     rebuilds: u64,
+    times: Times,
+}
+
+/// Where the time goes.
+#[derive(Debug, Clone, Copy, Default)]
+struct Times {
+    list: Duration,
+    forces: Duration,
+    integrate: Duration,
 }
 
 /// Per-atom state in input order.
@@ -152,6 +163,7 @@ impl CpuSession {
             step: 0,
             splice_visits: 0,
             rebuilds: 0,
+            times: Times::default(),
         })
     }
 
@@ -235,9 +247,11 @@ impl CpuSession {
     }
 
     fn rebuild(&mut self) {
+        let start = Instant::now();
         let atoms = self.atoms();
         self.arrange(atoms, None);
         self.rebuilds += 1;
+        self.times.list += start.elapsed();
     }
 
     fn run_kernel(&mut self, kernel: Kernel) -> Sums {
@@ -260,16 +274,21 @@ impl CpuSession {
 
     /// Forces at the present positions, then a kick by `half_step`; returns Σ m v².
     fn force_and_kick(&mut self, half_step: f64) -> f64 {
+        let start = Instant::now();
         let sums = self.run_kernel(self.force_kernel);
+        self.times.forces += start.elapsed();
         self.splice_visits += sums.splice_visits;
         self.forces_known = true;
-        collect_and_kick(
+        let start = Instant::now();
+        let twice_kinetic = collect_and_kick(
             &mut self.input.clusters,
             &mut self.motions,
             &self.list,
             &self.buffers,
             half_step,
-        )
+        );
+        self.times.integrate += start.elapsed();
+        twice_kinetic
     }
 
     fn ensure_forces(&mut self) {
@@ -297,6 +316,7 @@ impl CpuSession {
 
     /// Kick, drift and the rebuild that the drift may call for.
     fn kick_and_drift(&mut self, half_step: f64, time: f64, cap: Option<f64>) -> Result<()> {
+        let start = Instant::now();
         let moved = self.drift.kick_and_drift(
             &mut self.input.clusters,
             &mut self.motions,
@@ -304,6 +324,7 @@ impl CpuSession {
             time,
             cap,
         );
+        self.times.integrate += start.elapsed();
         let longest = 0.5 * self.template.simulation_box.longest_cutoff();
         if !(moved.step2 <= longest * longest) {
             return Err(self.blow_up(time));
@@ -443,6 +464,15 @@ fn quantise(structure: &Structure) -> (Vec<FixedPosition>, Vec<[i32; 3]>) {
 }
 
 impl DynamicsSession for CpuSession {
+    fn profile(&self) -> Vec<(&'static str, f64)> {
+        let Times { list, forces, integrate } = self.times;
+        vec![
+            ("forces", forces.as_secs_f64()),
+            ("integrate", integrate.as_secs_f64()),
+            ("list", list.as_secs_f64()),
+        ]
+    }
+
     fn advance(&mut self, steps: u64) -> Result<StepReport> {
         let (visits, rebuilds) = (self.splice_visits, self.rebuilds);
         for _ in 0..steps {

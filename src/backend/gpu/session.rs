@@ -480,6 +480,11 @@ fn expected_capacity(geometry: &ListGeometry, atoms: usize, volume: f64) -> u32 
 }
 
 impl DynamicsSession for GpuSession {
+    fn profile(&self) -> Vec<(&'static str, f64)> {
+        let times = self.pass_times().into_iter().flat_map(|times| &times.kernels);
+        times.map(|(name, (seconds, _))| (*name, *seconds)).collect()
+    }
+
     fn advance(&mut self, steps: u64) -> Result<StepReport> {
         let (visits, rebuilds) = (self.splice_visits, self.rebuilds);
         let longest =
