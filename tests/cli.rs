@@ -315,3 +315,24 @@ fn an_interrupted_run_saves_its_state_and_says_so() {
     assert!(said.contains("help: continue with the same command and `--resume`"), "{said}");
     assert!(output.join("checkpoints/latest.checkpoint").is_file());
 }
+
+#[test]
+fn bench_md_prints_what_it_promises() {
+    let output = fulgurite()
+        .args(["bench", "md", "--device", "cpu", "--steps", "20", "--repeats", "3", "--json"])
+        .assert()
+        .success()
+        .get_output()
+        .stdout
+        .clone();
+    let results: serde_json::Value = serde_json::from_slice(&output).expect("JSON");
+    let result = &results[0];
+    assert_eq!(result["atoms"], 3000);
+    assert!(result["atom_steps_per_second"].as_f64().expect("a number") > 0.0);
+    let neighbours = result["neighbours"].as_f64().expect("a number");
+    assert!((140.0..175.0).contains(&neighbours), "{neighbours}");
+    assert!(result["force_error"].as_f64().expect("a number") < 5e-6);
+    let passes = result["passes"].as_array().expect("passes");
+    assert_eq!(passes.len(), 3);
+    fulgurite().args(["bench", "md", "--atoms", "0"]).assert().code(2);
+}
