@@ -1,5 +1,7 @@
 //! Whole runs: files, branches, members; and that a run stopped anywhere ends with the same bytes.
 
+mod common;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -206,6 +208,14 @@ fn interrupted_lennard_jones_run_repeats_every_byte_on_cpu() {
 #[test]
 fn interrupted_silicate_run_repeats_every_byte_on_cpu() {
     same_bytes(SILICATE, &CpuBackend::new());
+}
+
+#[test]
+fn interrupted_lennard_jones_run_repeats_every_byte_on_gpu() {
+    let short = LENNARD_JONES.replace("seeds = [1, 2]", "seeds = [1]");
+    for backend in common::gpu_backends() {
+        same_bytes(&short, backend.as_ref());
+    }
 }
 
 #[test]
