@@ -1,5 +1,5 @@
-//! Binary trajectories: NetCDF classic (CDF-2) in the AMBER convention, as OVITO and ASE read it
-//! <https://ambermd.org/netcdf/nctraj.xhtml>
+//! Binary trajectories: NetCDF classic (CDF-2) in the AMBER convention, as OVITO and ASE read it:
+//! <https://ambermd.org/netcdf/nctraj.xhtml>.
 //!
 //! Beyond the convention the file holds what a run needs to be read back: `step`, `cell_origin`,
 //! the exact box (`cell_edges`: lx ly lz xy xz yz), and per atom `species_index` (counted from
