@@ -143,3 +143,111 @@ fn crystals_have_their_ideal_bond_order() {
         }
     }
 }
+
+/// One of everything, for species Na, Si, O.
+const EVERYTHING: &str = r#"
+species = ["Na", "Si", "O"]
+[[descriptor]]
+kind = "radial"
+cutoff = 5.5
+L = 0.3
+r = { from = 1.5, to = 5.0, step = 0.25 }
+[[descriptor]]
+kind = "radial"
+neighbors = ["*"]
+cutoff = 5.0
+delta = 0.2
+r = [2.0, 3.0, 4.0]
+[[descriptor]]
+kind = "g2"
+cutoff = 5.0
+eta = [0.05, 1.0]
+r_s = [0, 2]
+[[descriptor]]
+kind = "g4"
+neighbors = ["Si+O", "O"]
+cutoff = 4.5
+eta = [0.01, 0.1]
+zeta = [1, 4, 2.5]
+[[descriptor]]
+kind = "g5"
+cutoff = 4.5
+eta = 0.05
+zeta = [1, 16]
+[[descriptor]]
+kind = "psi"
+cutoff = 4.0
+unit = 2.0
+[[descriptor]]
+kind = "soap"
+cutoff = 4.0
+n_max = 5
+l_max = 4
+sigma = 0.4
+[[descriptor]]
+kind = "bond-order"
+neighbors = ["*", "O"]
+cutoff = 3.5
+l = [2, 4, 6, 12]
+[[descriptor]]
+kind = "bond-order"
+neighbors = ["*", "O"]
+cutoff = 3.5
+l = [4, 6]
+averaged = true
+[[descriptor]]
+kind = "radial"
+neighbors = ["O"]
+cutoff = 4.0
+L = 0.4
+r = [2.0, 2.5]
+average = { cutoff = 3.0, iterations = 2 }
+"#;
+
+fn melt() -> Structure {
+    let b = SimulationBox::new([-1.0, 2.0, 0.5], [17.0, 14.0, 16.0], [3.0, -2.0, 4.0]);
+    let counts = [("Na", 23.0, 60), ("Si", 28.0, 70), ("O", 16.0, 151)];
+    common::random_structure(b.expect("sound"), &counts, 1.5, 7)
+}
+
+/// Largest error of each column over its root mean square.
+fn column_errors(have: &[f64], want: &[f64], width: usize) -> Vec<f64> {
+    (0..width)
+        .map(|c| {
+            let column = || (c..want.len()).step_by(width);
+            let square: f64 = column().map(|k| want[k] * want[k]).sum();
+            let rms = (square / (want.len() / width) as f64).sqrt();
+            column().fold(0.0f64, |m, k| m.max((have[k] - want[k]).abs())) / rms.max(1e-12)
+        })
+        .collect()
+}
+
+#[test]
+fn devices_agree_with_the_reference() {
+    let plan = plan(EVERYTHING);
+    // The second box is narrower than twice the cutoffs: images are summed.
+    for structure in [melt(), silicate()] {
+        let want = compute_exact(&ReferenceBackend::new(), &structure, &plan).expect("computes");
+        let columns = plan.bind(&structure).expect("binds").columns;
+        for backend in common::fast_backends() {
+            let capabilities = backend.capabilities();
+            let have = compute_exact(backend.as_ref(), &structure, &plan).expect("computes");
+            let errors = column_errors(&have, &want, columns.len());
+            let mut order: Vec<usize> = (0..errors.len()).collect();
+            order.sort_by(|&a, &b| errors[b].total_cmp(&errors[a]));
+            if std::env::var_os("FULGURITE_SHOW").is_some() {
+                for &k in order.iter().take(12) {
+                    println!("{}: {} {:.1e}", capabilities.name, columns[k], errors[k]);
+                }
+            }
+            let worst = order[0];
+            assert!(
+                errors[worst] < capabilities.descriptor_precision,
+                "{}: `{}` is off by {:e}",
+                capabilities.name,
+                columns[worst],
+                errors[worst]
+            );
+        }
+    }
+}

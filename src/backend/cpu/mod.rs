@@ -43,7 +43,7 @@ impl CpuBackend {
                 force_precision: 5e-6,
                 energy_precision: 1e-6,
                 virial_precision: 1e-5,
-                descriptor_precision: 5e-6,
+                descriptor_precision: 2e-5,
             },
         }
     }

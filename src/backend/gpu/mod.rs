@@ -54,7 +54,7 @@ impl GpuBackend {
             force_precision: 5e-6,
             energy_precision: 1e-6,
             virial_precision: 1e-5,
-            descriptor_precision: 1e-5,
+            descriptor_precision: 2e-5,
         };
         Ok(Self { capabilities, context: Arc::new(context), pipelines: Mutex::default() })
     }
