@@ -7,6 +7,7 @@ pub mod analysis;
 pub mod backend;
 pub mod bench;
 pub mod config;
+pub mod descriptor;
 pub mod dynamics;
 pub mod error;
 pub mod io;

@@ -2,6 +2,7 @@
 
 mod bench;
 mod convert;
+mod descriptors;
 mod devices;
 mod evaluate;
 mod progress;
@@ -30,6 +31,8 @@ enum Command {
     Run(run::Arguments),
     /// Energy, forces and virial stress of a structure
     Evaluate(evaluate::Arguments),
+    /// Structural descriptors of atoms, as a NumPy array
+    Descriptors(descriptors::Arguments),
     /// Convert a structure between file formats
     Convert(convert::Arguments),
     /// Measure speed, accuracy and drift of devices side by side
@@ -75,6 +78,7 @@ fn dispatch(arguments: Arguments) -> Result<()> {
         Command::Devices(arguments) => devices::main(&arguments),
         Command::Run(arguments) => run::main(&arguments),
         Command::Evaluate(arguments) => evaluate::main(&arguments),
+        Command::Descriptors(arguments) => descriptors::main(&arguments),
         Command::Convert(arguments) => convert::main(&arguments),
         Command::Bench(arguments) => bench::main(arguments),
     }

@@ -8,6 +8,7 @@ mod presets;
 mod run;
 mod run_text;
 
+pub(crate) use document::suggestion;
 pub use document::{Document, Override};
 pub use forcefield::{load_force_field, parse_force_field};
 pub use plan::{

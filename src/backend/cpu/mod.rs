@@ -2,6 +2,7 @@
 //! for any number of threads.
 
 mod clusters;
+pub(super) mod descriptor;
 mod integrate;
 mod kernel;
 mod level;
@@ -10,6 +11,7 @@ mod simd;
 mod tables;
 
 use super::{Backend, Capabilities, DeviceKind, DynamicsSession};
+use crate::descriptor::{BoundPlan, DescriptorSession};
 use crate::dynamics::{DynamicsPlan, DynamicsState};
 use crate::error::Result;
 use crate::system::Structure;
@@ -41,6 +43,7 @@ impl CpuBackend {
                 force_precision: 5e-6,
                 energy_precision: 1e-6,
                 virial_precision: 1e-5,
+                descriptor_precision: 2e-5,
             },
         }
     }
@@ -73,5 +76,9 @@ impl Backend for CpuBackend {
     ) -> Result<Box<dyn DynamicsSession>> {
         let signature = &self.capabilities.signature;
         Ok(Box::new(CpuSession::resume(template, plan, from, self.level, signature)?))
+    }
+
+    fn descriptors<'a>(&self, plan: &'a BoundPlan<'a>) -> Result<Box<dyn DescriptorSession + 'a>> {
+        Ok(Box::new(descriptor::CpuDescriptors::start(plan, self.level)?))
     }
 }

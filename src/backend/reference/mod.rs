@@ -1,9 +1,11 @@
 //! The reference backend: double precision, simple, never tuned. What it says is true.
 
+mod descriptor;
 mod pairs;
 mod session;
 
 use super::{Backend, Capabilities, DeviceKind, DynamicsSession};
+use crate::descriptor::{BoundPlan, DescriptorSession};
 use crate::dynamics::{DynamicsPlan, DynamicsState};
 use crate::error::Result;
 use crate::system::Structure;
@@ -29,6 +31,7 @@ impl ReferenceBackend {
                 force_precision: 1e-9,
                 energy_precision: 1e-9,
                 virial_precision: 1e-9,
+                descriptor_precision: 1e-9,
             },
         }
     }
@@ -60,5 +63,9 @@ impl Backend for ReferenceBackend {
         from: &DynamicsState,
     ) -> Result<Box<dyn DynamicsSession>> {
         Ok(Box::new(ReferenceSession::resume(template, plan, from, &self.capabilities.signature)?))
+    }
+
+    fn descriptors<'a>(&self, plan: &'a BoundPlan<'a>) -> Result<Box<dyn DescriptorSession + 'a>> {
+        Ok(Box::new(descriptor::ReferenceDescriptors::start(plan)?))
     }
 }
