@@ -2,6 +2,7 @@
 
 mod coordination;
 mod displacement;
+pub mod motion;
 mod radial;
 mod statistics;
 mod structure_factor;
