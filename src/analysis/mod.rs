@@ -1,6 +1,7 @@
 //! What structures and trajectories say: pure functions in double precision.
 
 mod coordination;
+pub mod curves;
 mod displacement;
 pub mod motion;
 mod radial;

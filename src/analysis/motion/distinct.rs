@@ -32,8 +32,8 @@ pub(super) struct Distinct {
 pub struct DistinctPair {
     /// Lag in samples.
     pub lag: u32,
-    /// The two species, as indices.
-    pub species: [usize; 2],
+    /// The two species.
+    pub names: [String; 2],
     /// Middle of each bin.
     pub r: Vec<f64>,
     /// g_d at each bin; 1 where the past does not matter.
@@ -96,7 +96,7 @@ impl Distinct {
     }
 
     /// g_d of every pair of species at every lag that was reached.
-    pub fn finish(&self, grid: &LagGrid, numbers: &[usize]) -> Vec<DistinctPair> {
+    pub fn finish(&self, grid: &LagGrid, names: &[String], numbers: &[usize]) -> Vec<DistinctPair> {
         let width = self.cutoff / self.bins as f64;
         let mut found = Vec::new();
         for (k, &lag) in self.chosen.iter().enumerate() {
@@ -116,7 +116,7 @@ impl Distinct {
                     let others = if a == b { numbers[b] - 1 } else { numbers[b] };
                     let mut pair = DistinctPair {
                         lag: grid.lags()[lag],
-                        species: [a, b],
+                        names: [names[a].clone(), names[b].clone()],
                         r: Vec::with_capacity(self.bins),
                         g: Vec::with_capacity(self.bins),
                     };

@@ -12,6 +12,8 @@ mod distinct;
 mod errors;
 mod fits;
 mod lags;
+mod output;
+mod trajectory;
 mod velocities;
 
 use serde::{Deserialize, Serialize};
@@ -24,6 +26,8 @@ pub use distinct::DistinctPair;
 pub use errors::Estimate;
 pub use fits::{Arrhenius, Diffusion, Line, arrhenius, weighted_line};
 pub use lags::LagGrid;
+pub use output::velocity_curves;
+pub use trajectory::{TrajectoryDynamics, TrajectoryResult};
 pub use velocities::{VelocityCorrelation, VelocitySpectrum};
 
 use crate::error::{Error, Result};
@@ -257,7 +261,7 @@ impl Motion {
             distance: own.bin_centres(),
             collective,
             distinct: self.distinct.as_ref().map_or_else(Vec::new, |d| {
-                let pairs = d.finish(grid, &self.numbers);
+                let pairs = d.finish(grid, &self.species, &self.numbers);
                 pairs.into_iter().map(|p| (time(p.lag), p)).collect()
             }),
         }
