@@ -14,6 +14,7 @@ pub mod io;
 pub mod plot;
 pub mod potential;
 pub mod protocol;
+pub mod report;
 pub mod system;
 
 pub use error::{Error, Result};
