@@ -12,6 +12,7 @@ pub mod error;
 pub mod io;
 pub mod potential;
 pub mod protocol;
+pub mod sorption;
 pub mod system;
 
 pub use error::{Error, Result};

@@ -14,6 +14,7 @@ use serde::Serialize;
 
 use crate::dynamics::{DynamicsPlan, DynamicsState, Evaluation, Thermodynamics};
 use crate::error::Result;
+use crate::sorption::{Gradients, Isotherms, Lattices, Loss, SorptionPlan};
 use crate::system::Structure;
 
 /// Kind of device a backend runs on.
@@ -66,6 +67,18 @@ pub trait Backend: Send + Sync {
         plan: &DynamicsPlan,
         from: &DynamicsState,
     ) -> Result<Box<dyn DynamicsSession>>;
+
+    /// Sorption isotherms of a batch of lattices.
+    fn sorption(&self, lattices: &Lattices, plan: &SorptionPlan) -> Result<Isotherms>;
+
+    /// Isotherms, a loss of each lattice and its gradient with respect to η: by the implicit
+    /// adjoint at converged points, by back-propagation through a truncated scheme.
+    fn sorption_gradient(
+        &self,
+        lattices: &Lattices,
+        plan: &SorptionPlan,
+        loss: &dyn Loss,
+    ) -> Result<Gradients>;
 }
 
 /// What [`DynamicsSession::observe`] is asked for.

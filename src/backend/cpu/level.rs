@@ -96,6 +96,19 @@ impl Level {
         }
     }
 
+    /// Runs a task compiled for this instruction set.
+    pub(super) fn run<T: Task>(self, task: T) -> T::Output {
+        match self.0 {
+            // SAFETY: a Level exists only for instruction sets that were detected.
+            #[cfg(target_arch = "x86_64")]
+            Kind::Avx512 => unsafe { task_avx512(task) },
+            // SAFETY: as above.
+            #[cfg(target_arch = "x86_64")]
+            Kind::Avx2 => unsafe { task_avx2(task) },
+            Kind::Portable => task.run::<false>(),
+        }
+    }
+
     /// The kernel of a form, with `terms` damping coefficients (0: no charges).
     pub(super) fn kernel(
         self,
@@ -150,6 +163,27 @@ impl Level {
             Kind::Portable => block_forces::<Portable, W, T, true, E>,
         }
     }
+}
+
+/// Plain loops that the compiler vectorises for an instruction set; `run` must be inlined.
+pub(super) trait Task {
+    /// What it answers.
+    type Output;
+
+    /// Does it; `FMA`: fused multiply-add is an instruction.
+    fn run<const FMA: bool>(self) -> Self::Output;
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512dq,avx2,fma,popcnt")]
+fn task_avx512<T: Task>(task: T) -> T::Output {
+    task.run::<true>()
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma,popcnt")]
+fn task_avx2<T: Task>(task: T) -> T::Output {
+    task.run::<true>()
 }
 
 type Entry = unsafe fn(&KernelInput, &Block, &mut [ClusterForces]) -> Sums;

@@ -7,11 +7,13 @@ mod kernel;
 mod level;
 mod session;
 mod simd;
+mod sorption;
 mod tables;
 
 use super::{Backend, Capabilities, DeviceKind, DynamicsSession};
 use crate::dynamics::{DynamicsPlan, DynamicsState};
 use crate::error::Result;
+use crate::sorption::{Gradients, Isotherms, Lattices, Loss, SorptionPlan};
 use crate::system::Structure;
 
 pub use level::Level;
@@ -73,5 +75,18 @@ impl Backend for CpuBackend {
     ) -> Result<Box<dyn DynamicsSession>> {
         let signature = &self.capabilities.signature;
         Ok(Box::new(CpuSession::resume(template, plan, from, self.level, signature)?))
+    }
+
+    fn sorption(&self, lattices: &Lattices, plan: &SorptionPlan) -> Result<Isotherms> {
+        sorption::isotherms(self.level, lattices, plan)
+    }
+
+    fn sorption_gradient(
+        &self,
+        lattices: &Lattices,
+        plan: &SorptionPlan,
+        loss: &dyn Loss,
+    ) -> Result<Gradients> {
+        sorption::gradients(self.level, lattices, plan, loss)
     }
 }

@@ -12,6 +12,7 @@ mod kernels;
 mod parameters;
 mod pipelines;
 mod session;
+mod sorption;
 mod steps;
 mod timing;
 
@@ -21,6 +22,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::{Backend, Capabilities, DeviceKind, DynamicsSession};
 use crate::dynamics::{DynamicsPlan, DynamicsState};
 use crate::error::Result;
+use crate::sorption::{Gradients, Isotherms, Lattices, Loss, SorptionPlan};
 use crate::system::Structure;
 
 pub use context::{
@@ -109,5 +111,18 @@ impl Backend for GpuBackend {
         from: &DynamicsState,
     ) -> Result<Box<dyn DynamicsSession>> {
         Ok(Box::new(self.continue_from(template, plan, from)?))
+    }
+
+    fn sorption(&self, lattices: &Lattices, plan: &SorptionPlan) -> Result<Isotherms> {
+        sorption::isotherms(self, lattices, plan)
+    }
+
+    fn sorption_gradient(
+        &self,
+        lattices: &Lattices,
+        plan: &SorptionPlan,
+        loss: &dyn Loss,
+    ) -> Result<Gradients> {
+        sorption::gradients(self, lattices, plan, loss)
     }
 }

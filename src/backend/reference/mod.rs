@@ -2,10 +2,12 @@
 
 mod pairs;
 mod session;
+mod sorption;
 
 use super::{Backend, Capabilities, DeviceKind, DynamicsSession};
 use crate::dynamics::{DynamicsPlan, DynamicsState};
 use crate::error::Result;
+use crate::sorption::{Gradients, Isotherms, Lattices, Loss, SorptionPlan};
 use crate::system::Structure;
 
 pub use pairs::for_each_pair;
@@ -60,5 +62,18 @@ impl Backend for ReferenceBackend {
         from: &DynamicsState,
     ) -> Result<Box<dyn DynamicsSession>> {
         Ok(Box::new(ReferenceSession::resume(template, plan, from, &self.capabilities.signature)?))
+    }
+
+    fn sorption(&self, lattices: &Lattices, plan: &SorptionPlan) -> Result<Isotherms> {
+        sorption::isotherms(lattices, plan)
+    }
+
+    fn sorption_gradient(
+        &self,
+        lattices: &Lattices,
+        plan: &SorptionPlan,
+        loss: &dyn Loss,
+    ) -> Result<Gradients> {
+        sorption::gradients(lattices, plan, loss)
     }
 }
