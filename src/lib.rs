@@ -10,6 +10,7 @@ pub mod config;
 pub mod dynamics;
 pub mod error;
 pub mod io;
+pub mod plot;
 pub mod potential;
 pub mod protocol;
 pub mod sorption;

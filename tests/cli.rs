@@ -316,6 +316,31 @@ fn an_interrupted_run_saves_its_state_and_says_so() {
     assert!(output.join("checkpoints/latest.checkpoint").is_file());
 }
 
+/// A disk that fills up: every file may grow to 80 (or 160) kB and no further.
+#[cfg(unix)]
+#[test]
+fn a_full_disk_stops_the_run_and_loses_nothing() {
+    let (directory, _) = workplace();
+    let directory = directory.path();
+    let whole = directory.join("whole");
+    assert!(start(directory, &whole, false, 2).wait().expect("ends").success());
+    let cut = directory.join("cut");
+    let ended = Process::new("sh")
+        .args(["-c", "trap '' XFSZ; ulimit -f 160; exec \"$0\" \"$@\""])
+        .args([env!("CARGO_BIN_EXE_fulgurite"), "run", "--device", "cpu", "--output"])
+        .arg(&cut)
+        .arg(directory.join("run.toml"))
+        .output()
+        .expect("a shell");
+    let said = String::from_utf8_lossy(&ended.stderr).into_owned();
+    assert_eq!(ended.status.code(), Some(1), "{said}");
+    assert!(said.contains("cannot write") && said.contains("last good checkpoint"), "{said}");
+    assert!(said.contains("that the disk is not full"), "{said}");
+    assert!(!said.contains("panicked"), "{said}");
+    assert!(start(directory, &cut, true, 2).wait().expect("ends").success());
+    same_files(&whole, &cut);
+}
+
 #[test]
 fn bench_md_prints_what_it_promises() {
     let output = fulgurite()

@@ -4,7 +4,12 @@ use std::io::Write;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use fulgurite::io::{StructureFormat, read_structure_from, write_structure};
+use fulgurite::config::{load_run, parse_force_field, parse_run};
+use fulgurite::io::{
+    StructureFormat, parse_npy, read_structure_from, write_npy_f64, write_structure,
+};
+use fulgurite::potential::CompiledForceField;
+use fulgurite::protocol::initial_structure;
 use fulgurite::system::{SimulationBox, Species, Structure, UnitSystem};
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
@@ -159,6 +164,68 @@ fn damaged_files_never_panic() {
         assert!(taken < Duration::from_secs(2), "{format:?} took {taken:?}");
     }
     // Both outcomes must occur, or the mutations are too mild or too strong to test anything.
+    assert!((MUTATIONS / 50..MUTATIONS * 49 / 50).contains(&accepted), "{accepted} accepted");
+}
+
+#[test]
+fn damaged_arrays_never_panic() {
+    let directory = tempfile::tempdir().expect("temporary directory");
+    let path = directory.path().join("array.npy");
+    write_npy_f64(&path, &[2, 3], &[0.0, 1.0, 2.0, 3.0, 4.0, 5.0]).expect("written");
+    let seed = std::fs::read(&path).expect("read");
+    let mut random = SmallRng::seed_from_u64(7);
+    let mut accepted = 0;
+    for n in 0..MUTATIONS {
+        let mut bytes = seed.clone();
+        // Most of the file is padding: half of the damage is done to the header's words.
+        if n % 2 == 0 {
+            let place = random.random_range(8..72);
+            bytes[place] = b"0123456789<>|fiub(),' :"[random.random_range(0..23)];
+        }
+        mutate(&mut bytes, &mut random, false);
+        if let Ok(array) = parse_npy(&bytes) {
+            assert_eq!(array.shape.iter().product::<usize>(), array.data.len());
+            accepted += 1;
+        }
+    }
+    assert!((MUTATIONS / 50..MUTATIONS * 49 / 50).contains(&accepted), "{accepted} accepted");
+}
+
+#[test]
+fn damaged_configurations_never_panic() {
+    let text = |path: &str| std::fs::read(path).expect("part of the repository");
+    let seeds = [
+        (true, text("configs/quickstart.toml")),
+        (true, text("configs/sodium-silicate-3000.toml")),
+        (true, text("configs/kob-andersen.toml")),
+        (false, text("configs/forcefields/teter.toml")),
+        (false, text("configs/forcefields/kob-andersen.toml")),
+    ];
+    let quickstart = load_run(Path::new("configs/quickstart.toml"), &[]).expect("sound");
+    let glass = initial_structure(&quickstart, 1).expect("built");
+    let mut random = SmallRng::seed_from_u64(11);
+    let mut accepted = 0;
+    for n in 0..MUTATIONS {
+        let (run, seed) = &seeds[n % seeds.len()];
+        let mut bytes = seed.clone();
+        for _ in 0..random.random_range(1..4) {
+            mutate(&mut bytes, &mut random, true);
+        }
+        let damaged = String::from_utf8_lossy(&bytes);
+        let started = Instant::now();
+        let read = if *run {
+            parse_run("fuzz.toml", &damaged, Path::new(""), &[]).map(|_| ())
+        } else {
+            parse_force_field("fuzz.toml", &damaged, Path::new(""))
+                .and_then(|field| CompiledForceField::new(&field, &glass).map(|_| ()))
+        };
+        match read {
+            Ok(()) => accepted += 1,
+            Err(error) => assert!(!error.remedy().is_empty(), "{error}"),
+        }
+        let taken = started.elapsed();
+        assert!(taken < Duration::from_secs(5), "took {taken:?}:\n{damaged}");
+    }
     assert!((MUTATIONS / 50..MUTATIONS * 49 / 50).contains(&accepted), "{accepted} accepted");
 }
 

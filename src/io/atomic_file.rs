@@ -10,6 +10,9 @@ use tempfile::NamedTempFile;
 
 use crate::error::{Error, Result};
 
+/// Bytes gathered before they go to the system.
+const BUFFER: usize = 1 << 18;
+
 /// Writes a file through a temporary one in the same directory, so that a reader, or a run killed
 /// at any moment, never sees half of it. A name ending in `.gz` is compressed.
 pub fn write_atomically(
@@ -17,13 +20,54 @@ pub fn write_atomically(
     fill: impl FnOnce(&mut dyn Write) -> io::Result<()>,
 ) -> Result<()> {
     let path = path.as_ref();
-    let directory = parent(path);
-    let mut temporary = temporary_in(&directory).map_err(|e| Error::io("create", path, e))?;
+    let mut temporary = AtomicFile::temporary(path)?;
     write_contents(&mut temporary, is_gzip_name(path), fill)
         .map_err(|e| Error::io("write", path, e))?;
-    temporary.as_file().sync_all().map_err(|e| Error::io("write", path, e))?;
-    temporary.persist(path).map_err(|e| Error::io("rename", path, e.error))?;
-    sync_directory(&directory).map_err(|e| Error::io("write", directory, e))
+    AtomicFile::publish(temporary, path)
+}
+
+/// A file written piece by piece that appears under its name only at [`AtomicFile::commit`].
+/// Dropped before that, it leaves nothing behind.
+pub struct AtomicFile {
+    writer: BufWriter<NamedTempFile>,
+    path: PathBuf,
+}
+
+impl AtomicFile {
+    /// Opens a temporary file beside `path`.
+    pub fn create(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref();
+        let writer = BufWriter::with_capacity(BUFFER, Self::temporary(path)?);
+        Ok(Self { writer, path: path.to_owned() })
+    }
+
+    /// Syncs the contents and gives the file its name.
+    pub fn commit(self) -> Result<()> {
+        let temporary =
+            self.writer.into_inner().map_err(|e| Error::io("write", &self.path, e.into_error()))?;
+        Self::publish(temporary, &self.path)
+    }
+
+    fn temporary(path: &Path) -> Result<NamedTempFile> {
+        temporary_in(&parent(path)).map_err(|e| Error::io("create", path, e))
+    }
+
+    fn publish(temporary: NamedTempFile, path: &Path) -> Result<()> {
+        temporary.as_file().sync_all().map_err(|e| Error::io("write", path, e))?;
+        temporary.persist(path).map_err(|e| Error::io("rename", path, e.error))?;
+        let directory = parent(path);
+        sync_directory(&directory).map_err(|e| Error::io("write", directory, e))
+    }
+}
+
+impl Write for AtomicFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.writer.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.writer.flush()
+    }
 }
 
 /// True if a file name ends in `.gz`.
@@ -64,7 +108,7 @@ fn write_contents(
     gzip: bool,
     fill: impl FnOnce(&mut dyn Write) -> io::Result<()>,
 ) -> io::Result<()> {
-    let mut buffered = BufWriter::with_capacity(1 << 18, file);
+    let mut buffered = BufWriter::with_capacity(BUFFER, file);
     if gzip {
         // The encoder writes no time stamp, so equal contents give equal files.
         let mut encoder = GzEncoder::new(&mut buffered, Compression::default());

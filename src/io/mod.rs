@@ -10,6 +10,7 @@ mod extxyz;
 mod lammps_data;
 mod lammps_dump;
 mod netcdf;
+mod npy;
 mod text;
 mod trajectory;
 
@@ -17,10 +18,11 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-pub use atomic_file::write_atomically;
+pub use atomic_file::{AtomicFile, write_atomically};
 pub use extxyz::{ExtendedXyzReader, write_extended_xyz_frame, write_forces_extxyz};
 pub use lammps_data::{read_lammps_data, write_lammps_data};
 pub use lammps_dump::{DumpReader, write_dump_frame};
+pub use npy::{NpyArray, NpyRows, parse_npy, read_npy, write_npy_f32, write_npy_f64};
 pub use trajectory::{FramePrecision, TrajectoryOptions, TrajectoryReader, TrajectoryWriter};
 
 use crate::error::{Error, Result};

@@ -46,12 +46,13 @@ pub fn run(
     }
     let outcome = runner.members(from);
     outcome.map_err(|error| match error {
-        Error::NonFinite { .. } | Error::Capacity { .. } | Error::Device { .. } => {
-            Error::RunFailed {
-                source: Box::new(error),
-                last_checkpoint: checkpoint::existing(output),
-            }
-        }
+        Error::NonFinite { .. }
+        | Error::Capacity { .. }
+        | Error::Device { .. }
+        | Error::Io { action: "create" | "write" | "rename", .. } => Error::RunFailed {
+            source: Box::new(error),
+            last_checkpoint: checkpoint::existing(output),
+        },
         other => other,
     })?;
     let summary = summarize(output, plan)?;
