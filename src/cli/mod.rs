@@ -6,6 +6,7 @@ mod devices;
 mod evaluate;
 mod progress;
 mod run;
+mod sorption;
 
 use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -32,6 +33,8 @@ enum Command {
     Evaluate(evaluate::Arguments),
     /// Convert a structure between file formats
     Convert(convert::Arguments),
+    /// Water sorption of pore matrices: isotherms, gradients, design
+    Sorption(sorption::Arguments),
     /// Measure speed, accuracy and drift of devices side by side
     Bench(bench::Arguments),
 }
@@ -76,6 +79,7 @@ fn dispatch(arguments: Arguments) -> Result<()> {
         Command::Run(arguments) => run::main(&arguments),
         Command::Evaluate(arguments) => evaluate::main(&arguments),
         Command::Convert(arguments) => convert::main(&arguments),
+        Command::Sorption(arguments) => sorption::main(arguments),
         Command::Bench(arguments) => bench::main(arguments),
     }
 }

@@ -7,6 +7,7 @@ mod plan;
 mod presets;
 mod run;
 mod run_text;
+mod sorption;
 
 pub use document::{Document, Override};
 pub use forcefield::{load_force_field, parse_force_field};
@@ -16,3 +17,4 @@ pub use plan::{
 };
 pub use presets::{PRESETS, Preset, preset};
 pub use run::{load_run, parse_run};
+pub use sorption::{SorptionConfig, load_sorption};

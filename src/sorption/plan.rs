@@ -228,6 +228,27 @@ impl Isotherms {
         self.densities.as_ref().map(|d| &d[start..start + sites])
     }
 
+    /// Adds the lattices of another part of the same batch.
+    pub fn extend(&mut self, other: Self) {
+        self.append(other);
+    }
+
+    /// Puts the points of every lattice into the opposite order.
+    pub fn reverse(&mut self, sites: usize) {
+        let points = self.points;
+        for numbers in [&mut self.filling, &mut self.error, &mut self.contraction] {
+            numbers.chunks_exact_mut(points).for_each(<[f64]>::reverse);
+        }
+        self.iterations.chunks_exact_mut(points).for_each(<[u32]>::reverse);
+        if let Some(all) = &mut self.densities {
+            for own in all.chunks_exact_mut(points * sites) {
+                let turned: Vec<f64> =
+                    own.chunks_exact(sites).rev().flat_map(|d| d.iter().copied()).collect();
+                own.copy_from_slice(&turned);
+            }
+        }
+    }
+
     pub(crate) fn append(&mut self, mut other: Self) {
         self.filling.append(&mut other.filling);
         self.error.append(&mut other.error);

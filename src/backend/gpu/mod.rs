@@ -41,6 +41,7 @@ pub struct GpuBackend {
     capabilities: Capabilities,
     context: Arc<Context>,
     pipelines: Mutex<HashMap<PotentialKind, Arc<Pipelines>>>,
+    sorption: sorption::Programs,
 }
 
 impl GpuBackend {
@@ -56,7 +57,7 @@ impl GpuBackend {
             energy_precision: 1e-6,
             virial_precision: 1e-5,
         };
-        Ok(Self { capabilities, context: Arc::new(context), pipelines: Mutex::default() })
+        Ok(Self { capabilities, context: Arc::new(context), pipelines: Mutex::default(), sorption: sorption::Programs::default() })
     }
 
     /// The adapter in use.
