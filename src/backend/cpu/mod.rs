@@ -9,7 +9,8 @@ mod session;
 mod simd;
 mod tables;
 
-use super::{Backend, Capabilities, DeviceKind, DynamicsSession};
+use super::replicas::Independent;
+use super::{Backend, Capabilities, DeviceKind, DynamicsSession, Replica, ReplicaSession};
 use crate::dynamics::{DynamicsPlan, DynamicsState};
 use crate::error::Result;
 use crate::system::Structure;
@@ -73,5 +74,10 @@ impl Backend for CpuBackend {
     ) -> Result<Box<dyn DynamicsSession>> {
         let signature = &self.capabilities.signature;
         Ok(Box::new(CpuSession::resume(template, plan, from, self.level, signature)?))
+    }
+
+    fn replicas(&self, replicas: &[Replica<'_>]) -> Result<Box<dyn ReplicaSession>> {
+        // A thread each: small systems have too little work for two.
+        Ok(Box::new(Independent::new(self, replicas, rayon::current_num_threads())?))
     }
 }

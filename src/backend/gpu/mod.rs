@@ -18,7 +18,8 @@ mod timing;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::{Backend, Capabilities, DeviceKind, DynamicsSession};
+use super::replicas::Independent;
+use super::{Backend, Capabilities, DeviceKind, DynamicsSession, Replica, ReplicaSession};
 use crate::dynamics::{DynamicsPlan, DynamicsState};
 use crate::error::Result;
 use crate::system::Structure;
@@ -109,5 +110,9 @@ impl Backend for GpuBackend {
         from: &DynamicsState,
     ) -> Result<Box<dyn DynamicsSession>> {
         Ok(Box::new(self.continue_from(template, plan, from)?))
+    }
+
+    fn replicas(&self, replicas: &[Replica<'_>]) -> Result<Box<dyn ReplicaSession>> {
+        Ok(Box::new(Independent::new(self, replicas, 1)?))
     }
 }

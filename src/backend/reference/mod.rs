@@ -3,7 +3,8 @@
 mod pairs;
 mod session;
 
-use super::{Backend, Capabilities, DeviceKind, DynamicsSession};
+use super::replicas::Independent;
+use super::{Backend, Capabilities, DeviceKind, DynamicsSession, Replica, ReplicaSession};
 use crate::dynamics::{DynamicsPlan, DynamicsState};
 use crate::error::Result;
 use crate::system::Structure;
@@ -60,5 +61,9 @@ impl Backend for ReferenceBackend {
         from: &DynamicsState,
     ) -> Result<Box<dyn DynamicsSession>> {
         Ok(Box::new(ReferenceSession::resume(template, plan, from, &self.capabilities.signature)?))
+    }
+
+    fn replicas(&self, replicas: &[Replica<'_>]) -> Result<Box<dyn ReplicaSession>> {
+        Ok(Box::new(Independent::new(self, replicas, 1)?))
     }
 }
