@@ -14,8 +14,10 @@ pub use select::{Device, Selection, devices, select, select_profiled};
 
 use serde::Serialize;
 
+use crate::descriptor::{BoundPlan, DescriptorSession};
 use crate::dynamics::{DynamicsPlan, DynamicsState, Evaluation, Thermodynamics};
 use crate::error::Result;
+use crate::sorption::{Gradients, Isotherms, Lattices, Loss, SorptionPlan};
 use crate::system::Structure;
 
 /// Kind of device a backend runs on.
@@ -46,6 +48,8 @@ pub struct Capabilities {
     pub energy_precision: f64,
     /// Precision of the virial relative to its largest component.
     pub virial_precision: f64,
+    /// Largest error of a descriptor's feature relative to its root mean square over the centres.
+    pub descriptor_precision: f64,
 }
 
 /// A place where physics is computed.
@@ -72,6 +76,21 @@ pub trait Backend: Send + Sync {
     /// Starts or continues independent simulations that advance together. Each has the bits that
     /// it would have in a session of its own.
     fn replicas(&self, replicas: &[Replica<'_>]) -> Result<Box<dyn ReplicaSession>>;
+
+    /// Starts computing the descriptors of a structure's atoms.
+    fn descriptors<'a>(&self, plan: &'a BoundPlan<'a>) -> Result<Box<dyn DescriptorSession + 'a>>;
+
+    /// Sorption isotherms of a batch of lattices.
+    fn sorption(&self, lattices: &Lattices, plan: &SorptionPlan) -> Result<Isotherms>;
+
+    /// Isotherms, a loss of each lattice and its gradient with respect to η: by the implicit
+    /// adjoint at converged points, by back-propagation through a truncated scheme.
+    fn sorption_gradient(
+        &self,
+        lattices: &Lattices,
+        plan: &SorptionPlan,
+        loss: &dyn Loss,
+    ) -> Result<Gradients>;
 }
 
 /// What [`DynamicsSession::observe`] is asked for.

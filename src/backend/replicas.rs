@@ -47,6 +47,12 @@ pub trait ReplicaSession: Send {
 
     /// The complete states; does not change them.
     fn checkpoint(&mut self) -> Result<Vec<DynamicsState>>;
+
+    /// Seconds spent in each kind of pass since the session began, all replicas together, where the
+    /// session knows.
+    fn profile(&self) -> Vec<(&'static str, f64)> {
+        Vec::new()
+    }
 }
 
 /// An error for no replicas at all.
@@ -159,5 +165,16 @@ impl ReplicaSession for Independent {
 
     fn checkpoint(&mut self) -> Result<Vec<DynamicsState>> {
         self.each(|session| session.checkpoint())
+    }
+
+    fn profile(&self) -> Vec<(&'static str, f64)> {
+        let mut sums: Vec<(&'static str, f64)> = Vec::new();
+        for (name, seconds) in self.sessions.iter().flat_map(|session| session.profile()) {
+            match sums.iter_mut().find(|(known, _)| *known == name) {
+                Some((_, sum)) => *sum += seconds,
+                None => sums.push((name, seconds)),
+            }
+        }
+        sums
     }
 }

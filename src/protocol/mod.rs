@@ -27,11 +27,11 @@
 
 mod checkpoint;
 mod files;
+mod inherent;
 mod lane;
 mod pictures;
 mod provenance;
 mod record;
-mod report;
 mod runner;
 mod sampler;
 mod stage;
@@ -42,6 +42,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+pub use inherent::inherent_structure_energy_of;
 pub use record::{BondRecord, MemoryRecord, MinimizationRecord, StageMeans, StageRecord};
 pub use runner::run;
 pub use start::{check_overlaps, initial_structure};

@@ -10,11 +10,12 @@ use super::checkpoint::{self, Checkpoint};
 use super::lane::{Lane, Place, steps_before};
 use super::stage::run_stage;
 use super::summary::{RunSummary, summarize};
-use super::{Progress, RunOptions, provenance, report};
+use super::{Progress, RunOptions, provenance};
 use crate::backend::Backend;
 use crate::config::{Member, RunPlan, Stage, StageKind};
 use crate::error::{Error, Result};
 use crate::io::write_atomically;
+use crate::report::write_run;
 
 /// Executes a run from its beginning, or from its last checkpoints.
 ///
@@ -33,7 +34,7 @@ pub fn run(
     let mut shared = Shared { plan, backend, output, interrupt, progress, done_steps: 0 };
     shared.members(from)?;
     let summary = summarize(output, plan)?;
-    report::write(output, &summary)?;
+    write_run(output, &[])?;
     Ok(summary)
 }
 
@@ -75,6 +76,14 @@ fn prepare(
         ));
     }
     let own = |member: &Member| output.join(&member.directory);
+    let common = checkpoint::directory(output);
+    if options.resume && plan.members.len() > 1 && common.is_dir() {
+        return Err(Error::Checkpoint {
+            path: common,
+            what: "one for all members; each has its own since".into(),
+            remedy: "continue with the version of the program that wrote it".into(),
+        });
+    }
     let from = plan
         .members
         .iter()

@@ -4,12 +4,13 @@
 use std::path::PathBuf;
 
 use super::checkpoint;
+use super::inherent::inherent_structure_energy;
 use super::lane::{Begun, Lane};
 use super::record::{Finished, finish_dynamics, finish_minimization};
 use super::runner::{Shared, snapshot_path};
-use super::sampler::Sampler;
+use super::sampler::{Due, Sampler};
 use crate::backend::{Observables, Observation, Replica, ReplicaSession};
-use crate::config::{StageKind, VelocityStart};
+use crate::config::{Measurement, StageKind, VelocityStart};
 use crate::dynamics::{
     DynamicsPlan, DynamicsState, Ensemble, MinimizeMethod, MinimizeOptions, TemperatureSchedule,
     Thermodynamics, ThermostatState, minimize,
@@ -198,8 +199,14 @@ impl Dynamics {
         let observations = self.session.observe(what).map_err(|e| whose(e, lanes))?;
         for ((lane, plan), seen) in lanes.iter_mut().zip(&self.plans).zip(&observations) {
             if let Some(structure) = &seen.structure {
-                let mut sampler = Sampler::new(structure, &shared.plan.analysis)?;
-                sampler.sample(seen.step, structure, false);
+                let analysis = &shared.plan.analysis;
+                let timestep = shared.plan.timestep;
+                let mut sampler =
+                    Sampler::new(structure, analysis, self.steps, timestep, self.ramp)?;
+                sampler.sample(seen.step, structure, Due { rdf: false, regular: true })?;
+                if let Some(velocities) = &mut sampler.velocities {
+                    velocities.push(structure)?;
+                }
                 lane.begun = Some(Begun { sampler, first_step: seen.step });
             }
             write_row(lane, plan, seen).map_err(|e| lane.named(e))?;
@@ -216,8 +223,13 @@ impl Dynamics {
         let chunk = (ATOM_STEPS_PER_CHUNK / atoms.max(1)).max(1);
         let mut next = self.until.min(self.done + chunk);
         let output = &shared.plan.output;
-        let intervals =
-            [output.thermo, output.trajectory, output.checkpoint, shared.plan.analysis.interval];
+        let intervals = [
+            output.thermo,
+            output.trajectory,
+            output.checkpoint,
+            shared.plan.analysis.interval,
+            vibrations_interval(shared, lanes),
+        ];
         for interval in intervals.into_iter().filter(|&i| i > 0) {
             next = next.min((self.done / interval + 1) * interval);
         }
@@ -235,18 +247,23 @@ impl Dynamics {
     ) -> Result<Option<Thermodynamics>> {
         let end = self.done == self.steps;
         let sample = end || self.due(shared.plan.analysis.interval);
-        let frame = self.due(shared.plan.output.trajectory);
+        let wanted = Wanted {
+            frame: self.due(shared.plan.output.trajectory),
+            sample: sample.then(|| Due {
+                rdf: end || (!self.ramp && 2 * self.done >= self.steps),
+                regular: self.due(shared.plan.analysis.interval),
+            }),
+            velocities: self.due(vibrations_interval(shared, lanes)),
+        };
         let what = Observables {
             thermodynamics: end || self.due(shared.plan.output.thermo),
-            structure: sample || frame,
+            structure: sample || wanted.frame || wanted.velocities,
         };
         let mut latest = None;
         if what.thermodynamics || what.structure {
-            let settled = end || (!self.ramp && 2 * self.done >= self.steps);
             let observations = self.session.observe(what).map_err(|e| whose(e, lanes))?;
             for ((lane, plan), seen) in lanes.iter_mut().zip(&self.plans).zip(&observations) {
-                write_observation(lane, plan, seen, frame, sample, settled)
-                    .map_err(|e| lane.named(e))?;
+                write_observation(lane, plan, seen, wanted).map_err(|e| lane.named(e))?;
             }
             latest = observations.first().and_then(|seen| seen.thermodynamics);
         }
@@ -277,6 +294,7 @@ impl Dynamics {
     ) -> Result<()> {
         lane.files()?.flush()?;
         let structure = state.structure(&lane.template);
+        let inherent_structure_energy = inherent_structure(shared, lane, &state)?;
         if let Some(begun) = &lane.begun {
             finish_dynamics(&Finished {
                 plan: shared.plan,
@@ -288,6 +306,7 @@ impl Dynamics {
                 splice_visits: state.splice_visits,
                 structure: &structure,
                 sampler: &begun.sampler,
+                inherent_structure_energy,
                 segment: &lane.directory(),
                 results: &self.results[n],
             })?;
@@ -296,25 +315,66 @@ impl Dynamics {
     }
 }
 
+/// Steps between samples of velocities; 0: they are not asked for.
+fn vibrations_interval(shared: &Shared<'_>, lanes: &[&mut Lane<'_>]) -> u64 {
+    let sampled =
+        |lane: &Lane<'_>| lane.begun.as_ref().is_some_and(|b| b.sampler.velocities.is_some());
+    let wanted = lanes.iter().any(|lane| sampled(lane));
+    if wanted { shared.plan.analysis.vibrations_interval } else { 0 }
+}
+
+/// What is done with a structure that was observed.
+#[derive(Clone, Copy)]
+struct Wanted {
+    frame: bool,
+    sample: Option<Due>,
+    velocities: bool,
+}
+
 fn write_observation(
     lane: &mut Lane<'_>,
     plan: &DynamicsPlan,
     seen: &Observation,
-    frame: bool,
-    sample: bool,
-    settled: bool,
+    wanted: Wanted,
 ) -> Result<()> {
     write_row(lane, plan, seen)?;
-    if let Some(structure) = &seen.structure {
-        if frame {
-            let time = lane.time(seen.step);
-            lane.files()?.frame(seen.step, time, structure)?;
-        }
-        if let (true, Some(begun)) = (sample, &mut lane.begun) {
-            begun.sampler.sample(seen.step, structure, settled);
-        }
+    let Some(structure) = &seen.structure else { return Ok(()) };
+    if wanted.frame {
+        let time = lane.time(seen.step);
+        lane.files()?.frame(seen.step, time, structure)?;
     }
-    Ok(())
+    let Some(Begun { sampler, .. }) = &mut lane.begun else { return Ok(()) };
+    if let Some(due) = wanted.sample {
+        sampler.sample(seen.step, structure, due)?;
+    }
+    match &mut sampler.velocities {
+        Some(velocities) if wanted.velocities => velocities.push(structure),
+        _ => Ok(()),
+    }
+}
+
+/// Potential energy per atom of the minimum below the end of a stage, if it is asked for. The run
+/// goes on from where it was.
+fn inherent_structure(
+    shared: &Shared<'_>,
+    lane: &Lane<'_>,
+    state: &DynamicsState,
+) -> Result<Option<f64>> {
+    if !shared.plan.analysis.measure.contains(&Measurement::InherentStructure) {
+        return Ok(None);
+    }
+    let plan = lane.dynamics_plan(Ensemble::Nve, TemperatureSchedule::constant(0.0));
+    let mut session = shared.backend.resume(&lane.template, &plan, state)?;
+    let (atoms, cutoff) = (lane.template.len(), lane.force_field.cutoff);
+    let energy =
+        inherent_structure_energy(session.as_mut(), atoms, cutoff, &mut || !shared.stopped())?;
+    if shared.stopped() {
+        return Err(Error::Interrupted {
+            step: state.step,
+            checkpoint: lane.checkpoint().unwrap_or_default(),
+        });
+    }
+    Ok(Some(energy))
 }
 
 fn write_row(lane: &mut Lane<'_>, plan: &DynamicsPlan, seen: &Observation) -> Result<()> {

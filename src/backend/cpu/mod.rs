@@ -2,17 +2,21 @@
 //! for any number of threads.
 
 mod clusters;
+pub(super) mod descriptor;
 mod integrate;
 mod kernel;
 mod level;
 mod session;
 mod simd;
+mod sorption;
 mod tables;
 
 use super::replicas::Independent;
 use super::{Backend, Capabilities, DeviceKind, DynamicsSession, Replica, ReplicaSession};
+use crate::descriptor::{BoundPlan, DescriptorSession};
 use crate::dynamics::{DynamicsPlan, DynamicsState};
 use crate::error::Result;
+use crate::sorption::{Gradients, Isotherms, Lattices, Loss, SorptionPlan};
 use crate::system::Structure;
 
 pub use level::Level;
@@ -42,6 +46,7 @@ impl CpuBackend {
                 force_precision: 5e-6,
                 energy_precision: 1e-6,
                 virial_precision: 1e-5,
+                descriptor_precision: 2e-5,
             },
         }
     }
@@ -79,5 +84,22 @@ impl Backend for CpuBackend {
     fn replicas(&self, replicas: &[Replica<'_>]) -> Result<Box<dyn ReplicaSession>> {
         // A thread each: small systems have too little work for two.
         Ok(Box::new(Independent::new(self, replicas, rayon::current_num_threads())?))
+    }
+
+    fn descriptors<'a>(&self, plan: &'a BoundPlan<'a>) -> Result<Box<dyn DescriptorSession + 'a>> {
+        Ok(Box::new(descriptor::CpuDescriptors::start(plan, self.level)?))
+    }
+
+    fn sorption(&self, lattices: &Lattices, plan: &SorptionPlan) -> Result<Isotherms> {
+        sorption::isotherms(self.level, lattices, plan)
+    }
+
+    fn sorption_gradient(
+        &self,
+        lattices: &Lattices,
+        plan: &SorptionPlan,
+        loss: &dyn Loss,
+    ) -> Result<Gradients> {
+        sorption::gradients(self.level, lattices, plan, loss)
     }
 }

@@ -16,6 +16,7 @@ mod parameters;
 mod pipelines;
 mod replicas;
 mod session;
+mod sorption;
 mod steps;
 mod timing;
 mod upload;
@@ -24,8 +25,10 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::{Backend, Capabilities, DeviceKind, DynamicsSession, Replica, ReplicaSession};
+use crate::descriptor::{BoundPlan, DescriptorSession};
 use crate::dynamics::{DynamicsPlan, DynamicsState};
 use crate::error::Result;
+use crate::sorption::{Gradients, Isotherms, Lattices, Loss, SorptionPlan};
 use crate::system::Structure;
 
 pub use context::{
@@ -45,6 +48,7 @@ pub struct GpuBackend {
     capabilities: Capabilities,
     context: Arc<Context>,
     pipelines: Mutex<HashMap<PotentialKind, Arc<Pipelines>>>,
+    sorption: sorption::Programs,
 }
 
 impl GpuBackend {
@@ -59,8 +63,14 @@ impl GpuBackend {
             force_precision: 5e-6,
             energy_precision: 1e-6,
             virial_precision: 1e-5,
+            descriptor_precision: 2e-5,
         };
-        Ok(Self { capabilities, context: Arc::new(context), pipelines: Mutex::default() })
+        Ok(Self {
+            capabilities,
+            context: Arc::new(context),
+            pipelines: Mutex::default(),
+            sorption: sorption::Programs::default(),
+        })
     }
 
     /// The adapter in use.
@@ -124,5 +134,25 @@ impl Backend for GpuBackend {
 
     fn replicas(&self, replicas: &[Replica<'_>]) -> Result<Box<dyn ReplicaSession>> {
         Ok(Box::new(self.start_replicas(replicas)?))
+    }
+
+    fn descriptors<'a>(&self, plan: &'a BoundPlan<'a>) -> Result<Box<dyn DescriptorSession + 'a>> {
+        Ok(Box::new(super::cpu::descriptor::CpuDescriptors::start(
+            plan,
+            super::cpu::Level::best(),
+        )?))
+    }
+
+    fn sorption(&self, lattices: &Lattices, plan: &SorptionPlan) -> Result<Isotherms> {
+        sorption::isotherms(self, lattices, plan)
+    }
+
+    fn sorption_gradient(
+        &self,
+        lattices: &Lattices,
+        plan: &SorptionPlan,
+        loss: &dyn Loss,
+    ) -> Result<Gradients> {
+        sorption::gradients(self, lattices, plan, loss)
     }
 }

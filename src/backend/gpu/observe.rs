@@ -104,6 +104,11 @@ impl ReplicaSession for GpuReplicas {
         self.members.len()
     }
 
+    fn profile(&self) -> Vec<(&'static str, f64)> {
+        let times = self.pass_times().into_iter().flat_map(|times| &times.kernels);
+        times.map(|(name, (seconds, _))| (*name, *seconds)).collect()
+    }
+
     fn advance(&mut self, steps: u64) -> Result<Vec<StepReport>> {
         self.advance_all(steps)
     }

@@ -51,8 +51,7 @@ impl GpuSession {
 
 impl DynamicsSession for GpuSession {
     fn profile(&self) -> Vec<(&'static str, f64)> {
-        let times = self.pass_times().into_iter().flat_map(|times| &times.kernels);
-        times.map(|(name, (seconds, _))| (*name, *seconds)).collect()
+        self.replicas.profile()
     }
 
     fn advance(&mut self, steps: u64) -> Result<StepReport> {

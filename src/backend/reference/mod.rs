@@ -1,12 +1,16 @@
 //! The reference backend: double precision, simple, never tuned. What it says is true.
 
+mod descriptor;
 mod pairs;
 mod session;
+mod sorption;
 
 use super::replicas::Independent;
 use super::{Backend, Capabilities, DeviceKind, DynamicsSession, Replica, ReplicaSession};
+use crate::descriptor::{BoundPlan, DescriptorSession};
 use crate::dynamics::{DynamicsPlan, DynamicsState};
 use crate::error::Result;
+use crate::sorption::{Gradients, Isotherms, Lattices, Loss, SorptionPlan};
 use crate::system::Structure;
 
 pub use pairs::for_each_pair;
@@ -30,6 +34,7 @@ impl ReferenceBackend {
                 force_precision: 1e-9,
                 energy_precision: 1e-9,
                 virial_precision: 1e-9,
+                descriptor_precision: 1e-9,
             },
         }
     }
@@ -65,5 +70,22 @@ impl Backend for ReferenceBackend {
 
     fn replicas(&self, replicas: &[Replica<'_>]) -> Result<Box<dyn ReplicaSession>> {
         Ok(Box::new(Independent::new(self, replicas, 1)?))
+    }
+
+    fn descriptors<'a>(&self, plan: &'a BoundPlan<'a>) -> Result<Box<dyn DescriptorSession + 'a>> {
+        Ok(Box::new(descriptor::ReferenceDescriptors::start(plan)?))
+    }
+
+    fn sorption(&self, lattices: &Lattices, plan: &SorptionPlan) -> Result<Isotherms> {
+        sorption::isotherms(lattices, plan)
+    }
+
+    fn sorption_gradient(
+        &self,
+        lattices: &Lattices,
+        plan: &SorptionPlan,
+        loss: &dyn Loss,
+    ) -> Result<Gradients> {
+        sorption::gradients(lattices, plan, loss)
     }
 }

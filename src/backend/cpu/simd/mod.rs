@@ -59,7 +59,7 @@ pub(super) trait Lanes: Real {
 /// Coefficients of 2^f on [−½, ½]: Chebyshev fit of degree 6, relative error 6e-8 at most with
 /// the coefficients rounded to f32.
 #[allow(clippy::excessive_precision)]
-pub(super) const EXP2: [f32; 7] = [
+pub(in crate::backend::cpu) const EXP2: [f32; 7] = [
     1.000000000e+00,
     6.931472067e-01,
     2.402265121e-01,
