@@ -6,7 +6,7 @@ use std::time::Instant;
 use serde::Serialize;
 
 use crate::backend::reference::{ReferenceBackend, for_each_pair};
-use crate::backend::{Backend, Observables, select, select_profiled};
+use crate::backend::{Backend, Observables, Replica, ReplicaSession, select, select_profiled};
 use crate::config::load_force_field;
 use crate::dynamics::{DynamicsPlan, Ensemble, TemperatureSchedule};
 use crate::error::{Error, Result};
@@ -23,6 +23,8 @@ pub struct MdBenchmark {
     pub devices: Vec<String>,
     /// Atoms; rounded to a whole number of copies of a 3000-atom sample.
     pub atoms: usize,
+    /// Copies of the sample with velocities of their own, advanced together.
+    pub replicas: usize,
     /// Steps per measurement; `None`: about a second's worth.
     pub steps: Option<u64>,
     /// Measurements, of which the median counts. Devices take turns.
@@ -34,12 +36,16 @@ pub struct MdBenchmark {
 pub struct MdResult {
     /// Name of the device.
     pub device: String,
-    /// Atoms simulated.
+    /// Atoms simulated, in each replica.
     pub atoms: usize,
+    /// Replicas advanced together.
+    pub replicas: usize,
     /// Steps per measurement.
     pub steps: u64,
-    /// Median over the measurements, atoms × steps a second.
+    /// Median over the measurements, atoms × steps a second, all replicas together.
     pub atom_steps_per_second: f64,
+    /// The same of one replica alone, measured in turn with all together.
+    pub alone_atom_steps_per_second: Option<f64>,
     /// Slowest and fastest measurement.
     pub range: [f64; 2],
     /// Directed pairs within the cutoff a second.
@@ -138,6 +144,16 @@ pub fn molecular_dynamics(
     let structure = sample(benchmark.atoms)?;
     let plan = plan(&structure)?;
     let atoms = structure.len();
+    let structures = (0..benchmark.replicas.max(1) as u64)
+        .map(|n| {
+            let mut structure = structure.clone();
+            maxwell_boltzmann_velocities(&mut structure, 300.0, 2 + n, &Units::METAL)?;
+            Ok(structure)
+        })
+        .collect::<Result<Vec<_>>>()?;
+    let replicas: Vec<Replica<'_>> =
+        structures.iter().map(|structure| Replica { structure, plan: &plan, from: None }).collect();
+    let count = replicas.len();
     let mut directed = 0u64;
     for_each_pair(
         &structure.simulation_box,
@@ -146,54 +162,42 @@ pub fn molecular_dynamics(
         |_, _, _, _| directed += 2,
     );
     let neighbours = directed as f64 / atoms as f64;
-    let thermodynamics = Observables { thermodynamics: true, ..Observables::default() };
 
-    let mut sessions = Vec::new();
+    let mut runs = Vec::new();
     for device in &benchmark.devices {
         said(&format!("starting {device}"));
-        let selection = select(device)?;
-        let mut session = selection.backend.molecular_dynamics(&structure, &plan)?;
-        let force_error = if atoms <= 30_000 {
-            Some(force_error(selection.backend.as_ref(), &structure, &plan)?)
-        } else {
-            None
+        let backend = select(device)?.backend;
+        let force_error = match atoms <= 30_000 {
+            true => Some(force_error(backend.as_ref(), &structure, &plan)?),
+            false => None,
         };
-        // Warm up, then find how many steps a measurement takes.
-        session.advance(5)?;
-        let clock = Instant::now();
-        session.advance(5)?;
-        let each = clock.elapsed().as_secs_f64() / 5.0;
-        let steps =
-            benchmark.steps.unwrap_or_else(|| (1.0 / each).ceil().clamp(1.0, 5000.0) as u64);
-        // Fresh velocities share their energy out first: the step's own error in the energy, of
-        // second order, moves with it and would read as drift.
-        session.advance(steps)?;
-        let first = session.observe(thermodynamics)?.thermodynamics.ok_or_else(unobserved)?;
-        sessions.push((device, selection, session, force_error, steps, first, Vec::new(), 0));
+        let mut together = Timed::start(backend.as_ref(), &replicas, benchmark.steps)?;
+        let alone = match count {
+            1 => None,
+            _ => Some(Timed::start(backend.as_ref(), &replicas[..1], benchmark.steps)?),
+        };
+        let first = together.conserved()?;
+        runs.push((device, backend, together, alone, force_error, first));
     }
     for round in 0..benchmark.repeats.max(1) {
         said(&format!("measuring, round {} of {}", round + 1, benchmark.repeats.max(1)));
-        for (_, _, session, _, steps, _, rates, rebuilds) in &mut sessions {
-            let clock = Instant::now();
-            *rebuilds += session.advance(*steps)?.rebuilds;
-            rates.push(*steps as f64 * atoms as f64 / clock.elapsed().as_secs_f64());
+        for (_, _, together, alone, ..) in &mut runs {
+            together.measure(atoms)?;
+            alone.as_mut().map_or(Ok(()), |alone| alone.measure(atoms))?;
         }
     }
     let mut results = Vec::new();
-    for (device, selection, mut session, force_error, steps, first, mut rates, rebuilds) in sessions
-    {
-        rates.sort_by(f64::total_cmp);
-        let median = rates[rates.len() / 2];
-        let last = session.observe(thermodynamics)?.thermodynamics.ok_or_else(unobserved)?;
+    for (device, backend, mut together, alone, force_error, first) in runs {
+        let last = together.conserved()?;
         let kt = plan.force_field.units.boltzmann * last.temperature;
         let nanoseconds = (last.step - first.step) as f64 * plan.timestep * 1e-3;
-        let dof = 3.0 * atoms as f64 - 3.0;
-        let mut passes = session.profile();
+        let dof = count as f64 * (3.0 * atoms as f64 - 3.0);
+        let mut passes = together.session.profile();
         if passes.is_empty() {
             said(&format!("timing the passes of {device}"));
             let profiled = select_profiled(device)?;
-            let mut session = profiled.backend.molecular_dynamics(&structure, &plan)?;
-            session.advance(steps.min(200))?;
+            let mut session = profiled.backend.replicas(&replicas)?;
+            session.advance(together.steps.min(200))?;
             passes = session.profile();
         }
         let whole: f64 = passes.iter().map(|p| p.1).sum();
@@ -202,22 +206,90 @@ pub fn molecular_dynamics(
             .map(|(name, seconds)| (name.to_owned(), seconds / whole.max(f64::MIN_POSITIVE)))
             .collect();
         passes.sort_by(|a, b| b.1.total_cmp(&a.1));
+        let (median, range) = together.rates();
         results.push(MdResult {
-            device: selection.backend.capabilities().name.clone(),
+            device: backend.capabilities().name.clone(),
             atoms,
-            steps,
+            replicas: count,
+            steps: together.steps,
             atom_steps_per_second: median,
-            range: [rates[0], rates[rates.len() - 1]],
+            alone_atom_steps_per_second: alone.map(|mut alone| alone.rates().0),
+            range,
             directed_pairs_per_second: median * neighbours,
             neighbours,
-            steps_per_rebuild: (rebuilds > 0)
-                .then(|| (steps * rates.len() as u64) as f64 / rebuilds as f64),
+            steps_per_rebuild: together.steps_per_rebuild(),
             force_error,
             drift: (last.conserved - first.conserved) / (kt * dof * nanoseconds),
             passes,
         });
     }
     Ok(results)
+}
+
+/// A session under measurement.
+struct Timed {
+    session: Box<dyn ReplicaSession>,
+    steps: u64,
+    /// Atom-steps a second of each measurement.
+    rates: Vec<f64>,
+    rebuilds: u64,
+}
+
+/// Conserved quantity of all replicas together, and the temperature of the first.
+struct Conserved {
+    step: u64,
+    conserved: f64,
+    temperature: f64,
+}
+
+impl Timed {
+    fn start(backend: &dyn Backend, replicas: &[Replica<'_>], steps: Option<u64>) -> Result<Self> {
+        let mut session = backend.replicas(replicas)?;
+        // Warm up, then find how many steps a measurement takes.
+        session.advance(5)?;
+        let clock = Instant::now();
+        session.advance(5)?;
+        let each = clock.elapsed().as_secs_f64() / 5.0;
+        let steps = steps.unwrap_or_else(|| (1.0 / each).ceil().clamp(1.0, 5000.0) as u64);
+        // Fresh velocities share their energy out first: the step's own error in the energy, of
+        // second order, moves with it and would read as drift.
+        session.advance(steps)?;
+        Ok(Self { session, steps, rates: Vec::new(), rebuilds: 0 })
+    }
+
+    fn measure(&mut self, atoms: usize) -> Result<()> {
+        let clock = Instant::now();
+        let reports = self.session.advance(self.steps)?;
+        let seconds = clock.elapsed().as_secs_f64();
+        self.rebuilds += reports.iter().map(|report| report.rebuilds).sum::<u64>();
+        self.rates.push((self.steps * reports.len() as u64) as f64 * atoms as f64 / seconds);
+        Ok(())
+    }
+
+    fn conserved(&mut self) -> Result<Conserved> {
+        let what = Observables { thermodynamics: true, ..Observables::default() };
+        let mut sum = Conserved { step: 0, conserved: 0.0, temperature: 0.0 };
+        for (n, seen) in self.session.observe(what)?.into_iter().enumerate() {
+            let t = seen.thermodynamics.ok_or_else(unobserved)?;
+            sum.conserved += t.conserved;
+            if n == 0 {
+                (sum.step, sum.temperature) = (t.step, t.temperature);
+            }
+        }
+        Ok(sum)
+    }
+
+    /// Median, and slowest and fastest.
+    fn rates(&mut self) -> (f64, [f64; 2]) {
+        self.rates.sort_by(f64::total_cmp);
+        let n = self.rates.len();
+        (self.rates[n / 2], [self.rates[0], self.rates[n - 1]])
+    }
+
+    fn steps_per_rebuild(&self) -> Option<f64> {
+        let steps = self.steps * (self.rates.len() * self.session.count()) as u64;
+        (self.rebuilds > 0).then(|| steps as f64 / self.rebuilds as f64)
+    }
 }
 
 fn force_error(backend: &dyn Backend, structure: &Structure, plan: &DynamicsPlan) -> Result<f64> {

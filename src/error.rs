@@ -130,6 +130,22 @@ pub enum Error {
         /// Where it was saved.
         checkpoint: PathBuf,
     },
+    /// A failure of one of several simulations in a session.
+    #[error("replica {replica}: {source}")]
+    Replica {
+        /// Which, counted from 0.
+        replica: usize,
+        /// The cause.
+        source: Box<Error>,
+    },
+    /// A failure of one of several members of a run.
+    #[error("{member}: {source}")]
+    Member {
+        /// The member's directory.
+        member: String,
+        /// The cause.
+        source: Box<Error>,
+    },
     /// A failure during a run, with the last state that can be continued.
     #[error("{source}{}", last_checkpoint_phrase(last_checkpoint.as_deref()))]
     RunFailed {
@@ -200,7 +216,9 @@ impl Error {
             }
             Self::Capacity { .. } => "use fewer atoms or a device with more memory".into(),
             Self::Interrupted { .. } => "continue with the same command and `--resume`".into(),
-            Self::RunFailed { source, .. } => source.remedy(),
+            Self::Replica { source, .. }
+            | Self::Member { source, .. }
+            | Self::RunFailed { source, .. } => source.remedy(),
         }
     }
 
@@ -216,6 +234,7 @@ impl Error {
             | Self::Checkpoint { .. }
             | Self::Io { action: "read", .. } => 2,
             Self::Interrupted { .. } => 130,
+            Self::Replica { source, .. } | Self::Member { source, .. } => source.exit_code(),
             _ => 1,
         }
     }

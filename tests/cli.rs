@@ -218,7 +218,7 @@ fn contents(directory: &Path) -> BTreeMap<String, Vec<u8>> {
             let path = entry.expect("readable").path();
             let name = path.strip_prefix(directory).expect("inside").display().to_string();
             if path.is_dir() {
-                if name != "checkpoints" {
+                if !name.ends_with("checkpoints") {
                     open.push(path);
                 }
             } else if name != "timing.log" && !name.contains(".part") {
@@ -255,7 +255,19 @@ fn start(directory: &Path, output: &Path, resume: bool, threads: u32) -> std::pr
 #[test]
 fn a_run_killed_at_any_moment_ends_with_the_same_files() {
     let (directory, _) = workplace();
-    let directory = directory.path();
+    kill_and_resume(directory.path());
+}
+
+#[test]
+fn replicas_killed_at_any_moment_end_with_the_same_files() {
+    let (directory, _) = workplace();
+    let path = directory.path().join("run.toml");
+    let text = std::fs::read_to_string(&path).expect("readable");
+    std::fs::write(&path, format!("{text}\n[ensemble]\nreplicas = 3\n")).expect("writable");
+    kill_and_resume(directory.path());
+}
+
+fn kill_and_resume(directory: &Path) {
     let whole = directory.join("whole");
     let clock = Instant::now();
     assert!(start(directory, &whole, false, 1).wait().expect("ends").success());
@@ -345,6 +357,7 @@ fn a_full_disk_stops_the_run_and_loses_nothing() {
 fn bench_md_prints_what_it_promises() {
     let output = fulgurite()
         .args(["bench", "md", "--device", "cpu", "--steps", "20", "--repeats", "3", "--json"])
+        .args(["--replicas", "2"])
         .assert()
         .success()
         .get_output()
@@ -353,11 +366,15 @@ fn bench_md_prints_what_it_promises() {
     let results: serde_json::Value = serde_json::from_slice(&output).expect("JSON");
     let result = &results[0];
     assert_eq!(result["atoms"], 3000);
-    assert!(result["atom_steps_per_second"].as_f64().expect("a number") > 0.0);
+    assert_eq!(result["replicas"], 2);
+    for rate in ["atom_steps_per_second", "alone_atom_steps_per_second"] {
+        assert!(result[rate].as_f64().expect("a number") > 0.0);
+    }
     let neighbours = result["neighbours"].as_f64().expect("a number");
     assert!((140.0..175.0).contains(&neighbours), "{neighbours}");
     assert!(result["force_error"].as_f64().expect("a number") < 5e-6);
     let passes = result["passes"].as_array().expect("passes");
     assert_eq!(passes.len(), 3);
     fulgurite().args(["bench", "md", "--atoms", "0"]).assert().code(2);
+    fulgurite().args(["bench", "md", "--replicas", "0"]).assert().code(2);
 }

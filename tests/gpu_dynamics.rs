@@ -6,7 +6,7 @@ mod gpu_support;
 use fulgurite::Error;
 use fulgurite::backend::gpu::{AdapterChoice, GpuBackend, GpuOptions};
 use fulgurite::backend::reference::ReferenceBackend;
-use fulgurite::backend::{Backend, DynamicsSession, Observables};
+use fulgurite::backend::{Backend, DynamicsSession, Observables, Replica, ReplicaSession};
 use fulgurite::dynamics::{DynamicsPlan, DynamicsState, Ensemble, TemperatureSchedule};
 use fulgurite::potential::Truncation;
 use fulgurite::system::{SimulationBox, Structure};
@@ -310,5 +310,143 @@ fn passes_are_timed_where_the_device_can() {
                 assert!(count >= 20 && seconds > 0.0 && seconds < 60.0, "{seconds} s, {count}");
             }
         }
+    }
+}
+
+/// Backends with other options on the same adapters.
+fn reopened(like: &GpuBackend, options: &GpuOptions) -> GpuBackend {
+    let choice = AdapterChoice::Index(like.adapter().index);
+    GpuBackend::new(choice, options.clone()).expect("opens")
+}
+
+/// Melts of unlike sizes and thermostats, and their states after some steps alone.
+fn melts() -> Vec<(Structure, DynamicsPlan)> {
+    [501, 389, 470]
+        .into_iter()
+        .zip(ensembles().into_iter().skip(1))
+        .map(|(n, e)| melt(n, e))
+        .collect()
+}
+
+fn alone(
+    backend: &GpuBackend,
+    melts: &[(Structure, DynamicsPlan)],
+    steps: u64,
+) -> Vec<DynamicsState> {
+    melts.iter().map(|(structure, plan)| final_state(backend, structure, plan, steps)).collect()
+}
+
+fn replicas(melts: &[(Structure, DynamicsPlan)]) -> Vec<Replica<'_>> {
+    melts.iter().map(|(structure, plan)| Replica { structure, plan, from: None }).collect()
+}
+
+#[test]
+fn an_overflow_in_one_replica_leaves_no_trace_in_any() {
+    let melts = melts();
+    for backend in backends(&GpuOptions { list_capacity: Some(300), ..GpuOptions::default() }) {
+        let want = alone(&backend, &melts, 80);
+        let grown = opened_with_capacity(&backend, 1).start_replicas(&replicas(&melts));
+        let grown = grown.expect("starts").list_capacity();
+        // What was needed, without the slack that growing adds: exactly enough for the start.
+        let exact = (1..grown).find(|n| n + n / 8 + 4 == grown).expect("the slack is known");
+        let tight = opened_with_capacity(&backend, exact);
+        let mut session = tight.start_replicas(&replicas(&melts)).expect("starts");
+        assert_eq!(session.list_capacity(), exact);
+        session.advance(80).expect("runs");
+        assert!(session.list_capacity() > exact, "{exact} neighbours were never exceeded");
+        assert_eq!(want, session.checkpoint().expect("reads"));
+    }
+}
+
+/// Small limits stand for large systems: a list in many parts, some of them across the border of two
+/// replicas, and dispatches of many rows whose last is not full.
+#[test]
+fn split_lists_and_two_dimensional_dispatches_leave_no_trace() {
+    let melts = melts();
+    for checked in [false, true] {
+        for backend in backends(&GpuOptions { checked, ..GpuOptions::default() }) {
+            let steps = if checked { 12 } else { 40 };
+            let want = alone(&backend, &melts, steps);
+            for (binding, dispatch, capacity) in [
+                (None, Some(3), None),
+                (Some(100_000), None, None),
+                (Some(70_000), Some(5), Some(30)),
+            ] {
+                let options = GpuOptions {
+                    checked,
+                    largest_binding: binding,
+                    longest_dispatch: dispatch,
+                    list_capacity: capacity,
+                    ..GpuOptions::default()
+                };
+                let small = reopened(&backend, &options);
+                let mut session = small.start_replicas(&replicas(&melts)).expect("starts");
+                assert_eq!(session.list_parts() > 4, binding.is_some(), "{}", session.list_parts());
+                session.advance(steps).expect("runs");
+                assert_eq!(want, session.checkpoint().expect("reads"), "{options:?}");
+                let (structure, plan) = &melts[0];
+                let mut single = small.start(structure, plan).expect("starts");
+                let have = single.evaluate().expect("evaluates");
+                let whole = backend.start(structure, plan).expect("starts").evaluate();
+                assert_eq!(have, whole.expect("evaluates"), "{options:?}");
+                single.advance(steps).expect("runs");
+                assert_eq!(want[0], single.checkpoint().expect("reads"), "{options:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_system_above_the_binding_limit_is_refused_with_need_and_limit() {
+    let (structure, plan) = melt(501, Ensemble::Nve);
+    let options = GpuOptions { largest_binding: Some(8000), ..GpuOptions::default() };
+    for backend in backends(&options) {
+        let message = backend.start(&structure, &plan).expect_err("refused").to_string();
+        assert!(
+            message.contains("(bytes): ") && message.contains(" needed, 8000 available on"),
+            "{message}"
+        );
+    }
+}
+
+#[test]
+fn replicas_of_other_force_fields_are_refused() {
+    let (structure, plan) = melt(301, Ensemble::Nve);
+    let mut other = plan.clone();
+    other.force_field =
+        gpu_support::plan(&kob_andersen(Truncation::Plain), &structure, 0.002).force_field;
+    for backend in backends(&GpuOptions::default()) {
+        let both = [&plan, &other].map(|plan| Replica { structure: &structure, plan, from: None });
+        let error = backend.start_replicas(&both).expect_err("refused");
+        assert!(error.to_string().starts_with("replica 1: another force field"), "{error}");
+        assert_eq!(error.exit_code(), 2);
+    }
+}
+
+/// Visits to the splice, that of the first force evaluation included, also where the run was saved
+/// before its first step.
+#[test]
+fn splice_visits_are_those_of_the_reference() {
+    let b = SimulationBox::cubic(20.2).expect("sound");
+    let mut structure = random_structure(b, &["Na", "Si", "O"], &[6, 7, 17], 600, 1.0, 4);
+    let plan = plan(&teter(), &structure, 1e-5);
+    give_velocities(&mut structure, &plan, 300.0);
+    let counts = |backend: &dyn Backend| {
+        let mut session = backend.molecular_dynamics(&structure, &plan).expect("starts");
+        let start = session.checkpoint().expect("reads");
+        let visits = [1, 3].map(|n| session.advance(n).expect("runs").splice_visits);
+        let mut again = backend.resume(&structure, &plan, &start).expect("resumes");
+        assert_eq!(again.advance(1).expect("runs").splice_visits, visits[0]);
+        let mut later = backend
+            .resume(&structure, &plan, &again.checkpoint().expect("reads"))
+            .expect("resumes");
+        assert_eq!(later.advance(3).expect("runs").splice_visits, visits[1]);
+        visits
+    };
+    let want = counts(&ReferenceBackend::new());
+    assert!(want[0] > 100 && want[0].is_multiple_of(2), "{want:?}");
+    assert_eq!(counts(&fulgurite::backend::cpu::CpuBackend::new()), want, "cpu");
+    for backend in backends(&GpuOptions::default()) {
+        assert_eq!(counts(&backend), want, "{}", backend.adapter().name);
     }
 }

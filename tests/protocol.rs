@@ -115,7 +115,7 @@ fn contents(directory: &Path) -> BTreeMap<String, Vec<u8>> {
             let path = entry.expect("readable").path();
             let name = path.strip_prefix(directory).expect("inside").display().to_string();
             if path.is_dir() {
-                if name != "checkpoints" {
+                if !name.ends_with("checkpoints") {
                     open.push(path);
                 }
             } else if name != "timing.log" {
@@ -352,4 +352,120 @@ fn impossible_structures_are_refused() {
     assert!(refused("(Na2O)30(SiO2)70", "(K2O)30(SiO2)70").contains("species K"));
     assert!(refused("(Na2O)30(SiO2)70", "(Na2O30(SiO2)70").contains("(Na2O30(SiO2)70"));
     assert!(refused("atoms = 600", "atoms = 60").contains("cutoff"));
+}
+
+/// A few hundred steps of everything.
+fn short() -> String {
+    LENNARD_JONES
+        .replace("atoms = 500", "atoms = 250")
+        .replace("cutoff = 3.0", "cutoff = 2.5")
+        .replace("duration = 1.0", "duration = 0.2")
+        .replace("duration = 0.4", "duration = 0.2")
+        .replace("rate = 1.0", "rate = 2.5")
+}
+
+/// Everything a run says, and the names of its stages.
+#[derive(Default)]
+struct Said(String);
+
+impl Progress for Said {
+    fn stage(&mut self, member: &str, stage: &str) {
+        self.0.push_str(&format!("{member} {stage}\n"));
+    }
+
+    fn message(&mut self, text: &str) {
+        self.0.push_str(text);
+    }
+}
+
+/// A run whose members advance together, against the same members one after the other.
+fn replicas_leave_no_trace(text: &str, backend: &dyn Backend, replicas: usize) {
+    let of = |n: usize| plan(&text.replace("[ensemble]", &format!("[ensemble]\nreplicas = {n}")));
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = |name: &str| directory.path().join(name);
+    uninterrupted(&of(1), backend, &path("alone"));
+    let mut said = Said::default();
+    let options = RunOptions { output: path("together"), resume: false, interrupt: None };
+    run(&of(replicas), backend, &options, &mut said).unwrap_or_else(|e| panic!("{e}"));
+    let unlike = of(1).members.iter().any(|m| m.rate != of(1).members[0].rate);
+    assert_eq!(said.0.contains("stages of different lengths cannot run together"), unlike);
+    assert!(said.0.contains("and 1 more melt"), "{}", said.0);
+    let stops = in_pieces(&of(replicas), backend, &path("cut"), true);
+    assert!(stops >= 3, "only {stops} interruptions");
+    let alone = contents(&path("alone"));
+    for other in ["together", "cut"] {
+        let found = contents(&path(other));
+        assert_eq!(alone.keys().collect::<Vec<_>>(), found.keys().collect::<Vec<_>>());
+        for (name, bytes) in &alone {
+            // These two quote the configuration.
+            let same = match name.as_str() {
+                "configuration.toml" | "report.html" => {
+                    let text = String::from_utf8_lossy(&found[name]).into_owned();
+                    let (here, there) = (format!("replicas = {replicas}"), "replicas = 1");
+                    text.contains(&here) && text.replace(&here, there).as_bytes() == bytes
+                }
+                _ => *bytes == found[name],
+            };
+            assert!(same, "{name} differs in the run `{other}`");
+        }
+    }
+    for member in &of(1).members {
+        let bytes = |run: &str, which: &str| {
+            let file = format!("checkpoints/{which}.checkpoint");
+            std::fs::read(path(run).join(&member.directory).join(file)).expect("written")
+        };
+        for which in ["latest", "previous"] {
+            let same = bytes("alone", which) == bytes("together", which);
+            assert!(same, "{which} checkpoint of {}", member.directory);
+        }
+    }
+    // A run of an earlier layout is not silently begun again.
+    std::fs::create_dir(path("cut").join("checkpoints")).expect("made");
+    let again = RunOptions { output: path("cut"), resume: true, interrupt: None };
+    let error = run(&of(1), backend, &again, &mut Silent).expect_err("refused");
+    assert!(error.to_string().contains("one for all members"), "{error}");
+    // How many run together may change on resuming; nothing else may.
+    let again = RunOptions { output: path("together"), resume: true, interrupt: None };
+    run(&of(1), backend, &again, &mut Silent).unwrap_or_else(|e| panic!("{e}"));
+}
+
+#[test]
+fn replicas_leave_no_trace_on_cpu() {
+    // Three seeds two at a time, at two rates whose ramps cannot run together.
+    let text = short().replace("seeds = [1, 2]", "seeds = [1, 2, 7]\nrates = [4, 2.5]");
+    replicas_leave_no_trace(&text, &CpuBackend::new(), 2);
+}
+
+#[test]
+fn replicas_leave_no_trace_on_reference() {
+    let text = short().replace("force_tolerance = 20.0", "max_steps = 20");
+    replicas_leave_no_trace(&text, &ReferenceBackend::new(), 8);
+}
+
+#[test]
+fn replicas_leave_no_trace_on_gpu() {
+    for backend in common::gpu_backends() {
+        replicas_leave_no_trace(&short(), backend.as_ref(), 2);
+    }
+}
+
+#[test]
+fn replicas_make_seeds_and_a_failure_names_the_member() {
+    let text = SILICATE
+        .replace("[output]", "[dynamics]\ntimestep = 50\nrelaxation = 1\n[output]")
+        .replace("thermo = 0.01\ntrajectory = 0.05\ncheckpoint = 0.037", "")
+        .replace("thermostat = \"langevin\"\nrelaxation = 0.05\ndisplacement_cap = 0.05", "")
+        .replace("duration = 0.2", "duration = 50");
+    let plan = plan(&format!("{}\n[ensemble]\nreplicas = 2\n", text));
+    let seeds: Vec<u64> = plan.members.iter().map(|m| m.seed).collect();
+    assert_eq!(seeds, [1, 2]);
+    assert!(plan.resolved.contains("replicas = 2"), "{}", plan.resolved);
+    let directory = tempfile::tempdir().expect("a directory");
+    let options =
+        RunOptions { output: directory.path().join("run"), resume: false, interrupt: None };
+    let error = run(&plan, &CpuBackend::new(), &options, &mut Silent).expect_err("blows up");
+    let message = error.to_string();
+    assert_eq!(error.exit_code(), 1);
+    assert!(message.starts_with("seed-1: the run blew up at step"), "{message}");
+    assert!(message.contains("seed-1/checkpoints/latest.checkpoint"), "{message}");
 }

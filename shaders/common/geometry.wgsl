@@ -1,8 +1,8 @@
-// Fractions, Cartesian vectors and cells of the periodic box; needs `parameters`.
+// Cartesian vectors and cells of a replica's periodic box; needs `parameters`.
 
-fn cartesian(fraction: vec3<f32>) -> vec3<f32> {
-    let a = parameters.to_cartesian_x;
-    let b = parameters.to_cartesian_yz;
+fn cartesian(frame: Frame, fraction: vec3<f32>) -> vec3<f32> {
+    let a = frame.x;
+    let b = frame.yz;
     return vec3<f32>(
         a.x * fraction.x + a.y * fraction.y + a.z * fraction.z,
         b.x * fraction.y + b.y * fraction.z,
@@ -15,8 +15,7 @@ fn cell_along(u: u32, n: u32) -> u32 {
     return ((u >> 16u) * n + (((u & 0xffffu) * n) >> 16u)) >> 16u;
 }
 
-fn cell_coordinates(position: vec4<u32>) -> vec3<u32> {
-    let n = parameters.cells;
+fn cell_coordinates(n: vec4<u32>, position: vec4<u32>) -> vec3<u32> {
     return vec3<u32>(
         cell_along(position.x, n.x),
         cell_along(position.y, n.y),
@@ -24,6 +23,16 @@ fn cell_coordinates(position: vec4<u32>) -> vec3<u32> {
     );
 }
 
-fn cell_index(c: vec3<u32>) -> u32 {
-    return (c.z * parameters.cells.y + c.y) * parameters.cells.x + c.x;
+fn cell_index(n: vec4<u32>, c: vec3<u32>) -> u32 {
+    return (c.z * n.y + c.y) * n.x + c.x;
+}
+
+// First word of a replica's cells: one for each, one for the end, one that says whether the
+// replica rebuilds its list.
+fn first_cell(replica: u32) -> u32 {
+    return replica * (parameters.cell_room + 2u);
+}
+
+fn rebuild_flag(replica: u32) -> u32 {
+    return first_cell(replica) + parameters.cell_room + 1u;
 }

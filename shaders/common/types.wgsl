@@ -1,34 +1,52 @@
 // Structures shared by all kernels; the Rust mirror is src/backend/gpu/parameters.rs.
 
-// What never changes while a session lives.
+// What never changes while a session lives and is the same for all of its replicas. A session of one
+// simulation has one replica.
 struct Parameters {
-    atoms: u32,
-    // Distance between two neighbours of one atom in the list, in words.
-    stride: u32,
+    replicas: u32,
+    // Workgroups over the atoms of a replica; the same for all.
+    groups: u32,
+    // Atom slots of a replica: 64 for each workgroup.
+    slots: u32,
+    // Cells that a replica has room for.
+    cell_room: u32,
     // Neighbours an atom may have.
     capacity: u32,
-    // Workgroups of a dispatch over atoms.
-    groups: u32,
-    // Cells along a, b, c and in all.
-    cells: vec4<u32>,
-    // Fractions in units of 2^-32 to Cartesian: (xx, xy, xz), (yy, yz, zz).
-    to_cartesian_x: vec4<f32>,
-    to_cartesian_yz: vec4<f32>,
-    // Velocity to the change of fractions in one time step: (xx, xy, xz), (yy, yz, zz).
-    drift_x: vec4<f32>,
-    drift_yz: vec4<f32>,
-    half_timestep: f32,
-    list_r2: f32,
-    // Squared displacement at which the list is rebuilt.
-    rebuild_r2: f32,
     species_count: u32,
     row_width: u32,
     damping_offset: u32,
     table_offset: u32,
+    // Parts that the list is split into, and workgroups of each but the last.
+    parts: u32,
+    part_groups: u32,
+    // Longest dispatch along one dimension.
+    longest_dispatch: u32,
+    // (1/m, m, 1/√m, 0) of each species in energy per velocity².
+    masses: array<vec4<f32>, 256>,
+}
+
+// An upper triangular matrix: (xx, xy, xz), (yy, yz, zz).
+struct Frame {
+    x: vec4<f32>,
+    yz: vec4<f32>,
+}
+
+// What never changes of one replica.
+struct Replica {
+    atoms: u32,
+    // Its workgroups that have atoms.
+    groups: u32,
     ensemble: u32,
-    // Width and height of a dispatch over atoms.
-    dispatch_x: u32,
-    dispatch_y: u32,
+    half_timestep: f32,
+    // Cells along a, b, c and in all.
+    cells: vec4<u32>,
+    // Fractions in units of 2^-32 to Cartesian.
+    frame: Frame,
+    // Velocity to the change of fractions in one time step.
+    drift: Frame,
+    list_r2: f32,
+    // Squared displacement at which the list is rebuilt.
+    rebuild_r2: f32,
     degrees_of_freedom: f32,
     // τ² of Nosé-Hoover; e^(-Δt/τ) - 1 of stochastic rescaling and Langevin.
     relaxation2: f32,
@@ -36,11 +54,20 @@ struct Parameters {
     // Fastest velocity that Langevin allows (0: no cap).
     fastest: f32,
     random_key: vec2<u32>,
-    // (1/m, m, 1/√m, 0) of each species in energy per velocity².
-    masses: array<vec4<f32>, 256>,
 }
 
-// What changes on the device and decides what it does next. Words that many threads write are
+const MOST_REPLICAS: u32 = 256u;
+
+// A part of the list that fits a binding: workgroups, counted over all replicas.
+struct Part {
+    first: u32,
+    groups: u32,
+    // Distance between two neighbours of one atom in the part, in words.
+    stride: u32,
+    spare: u32,
+}
+
+// What changes on the device and decides what it does next, for each replica. Words that many threads write are
 // atomics; the others belong to single-workgroup kernels.
 struct Control {
     // Largest number of neighbours an atom ever had.
@@ -76,7 +103,8 @@ struct Control {
     moving_2: f32,
     moving_3: f32,
     moving_bath: f32,
-    spare: u32,
+    // 1 if the list is being rebuilt.
+    rebuilding: u32,
 }
 
 const NVE: u32 = 0u;
@@ -96,7 +124,7 @@ fn index_of(position: vec4<u32>) -> u32 {
     return position.w & 0xffffffu;
 }
 
-// Dispatches above 65,535 workgroups are two-dimensional.
+// Dispatches above 65,535 workgroups are two-dimensional, and then the last row has some too many.
 fn linear_group(group: vec3<u32>, groups: vec3<u32>) -> u32 {
     return group.x + group.y * groups.x;
 }

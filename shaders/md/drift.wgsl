@@ -2,14 +2,15 @@
 // Langevin does its whole B-A-O-A here.
 
 @group(0) @binding(0) var<uniform> parameters: Parameters;
-@group(0) @binding(1) var<storage, read_write> control: Control;
-@group(0) @binding(2) var<storage, read> schedule: array<vec4<f32>>;
-@group(0) @binding(3) var<storage, read_write> position: array<vec4<u32>>;
-@group(0) @binding(4) var<storage, read_write> velocity: array<vec4<f32>>;
-@group(0) @binding(5) var<storage, read_write> image: array<vec4<i32>>;
-@group(0) @binding(6) var<storage, read> force: array<vec4<f32>>;
-@group(0) @binding(7) var<storage, read> list_position: array<vec4<u32>>;
-@group(0) @binding(8) var<storage, read_write> partial: array<vec2<f32>>;
+@group(0) @binding(1) var<uniform> replicas: array<Replica, MOST_REPLICAS>;
+@group(0) @binding(2) var<storage, read_write> control: array<Control>;
+@group(0) @binding(3) var<storage, read> schedule: array<vec4<f32>>;
+@group(0) @binding(4) var<storage, read_write> position: array<vec4<u32>>;
+@group(0) @binding(5) var<storage, read_write> velocity: array<vec4<f32>>;
+@group(0) @binding(6) var<storage, read_write> image: array<vec4<i32>>;
+@group(0) @binding(7) var<storage, read> force: array<vec4<f32>>;
+@group(0) @binding(8) var<storage, read> list_position: array<vec4<u32>>;
+@group(0) @binding(9) var<storage, read_write> partial: array<vec2<f32>>;
 
 var<workgroup> heat_of: array<f32, WORKGROUP>;
 
@@ -25,9 +26,9 @@ fn advance(u: u32, by: i32) -> vec2<u32> {
     return vec2<u32>(moved, image);
 }
 
-fn drift(i: u32, v: vec3<f32>, share: f32) {
-    let a = parameters.drift_x * share;
-    let b = parameters.drift_yz * share;
+fn drift(replica: u32, i: u32, v: vec3<f32>, share: f32) {
+    let a = replicas[replica].drift.x * share;
+    let b = replicas[replica].drift.yz * share;
     let by = vec3<f32>(
         a.x * v.x + a.y * v.y + a.z * v.z,
         b.x * v.y + b.y * v.z,
@@ -36,7 +37,7 @@ fn drift(i: u32, v: vec3<f32>, share: f32) {
     // Beyond a quarter of the box in one step nothing is right any more.
     let size = max(max(abs(by.x), abs(by.y)), abs(by.z));
     if !(size < 1073741824.0) || not_finite(by.x) || not_finite(by.y) || not_finite(by.z) {
-        atomicMax(&control.broken, 1u);
+        atomicMax(&control[replica].broken, 1u);
         return;
     }
     let p = position[i];
@@ -50,8 +51,7 @@ fn drift(i: u32, v: vec3<f32>, share: f32) {
     }
 }
 
-fn capped(v: vec3<f32>) -> vec3<f32> {
-    let fastest = parameters.fastest;
+fn capped(fastest: f32, v: vec3<f32>) -> vec3<f32> {
     let speed = length(v);
     if fastest > 0.0 && speed > fastest {
         return v * (fastest / speed);
@@ -66,35 +66,42 @@ fn main(
     @builtin(local_invocation_index) lane: u32,
 ) {
     let linear = linear_group(group, groups);
+    if linear >= parameters.replicas * parameters.groups {
+        return;
+    }
+    let replica = linear / parameters.groups;
     let i = linear * WORKGROUP + lane;
-    let langevin = parameters.ensemble == LANGEVIN;
+    let is_atom = i - replica * parameters.slots < replicas[replica].atoms;
+    let langevin = replicas[replica].ensemble == LANGEVIN;
     var heat = 0.0;
-    if i < parameters.atoms && control.halted == 0u {
+    if is_atom && control[replica].halted == 0u {
         let start = velocity[i];
         var v = start.xyz;
-        v = v + v * control.end_scale;
-        v = v + v * control.start_scale;
+        v = v + v * control[replica].end_scale;
+        v = v + v * control[replica].start_scale;
         let p = position[i];
         let mass = parameters.masses[species_of(p)];
-        v = v + force[i].xyz * (parameters.half_timestep * mass.x);
+        v = v + force[i].xyz * (replicas[replica].half_timestep * mass.x);
         if langevin {
             let kicked = v;
-            v = capped(v);
-            drift(i, v, 0.5);
-            let noise = schedule[control.in_chunk].y * mass.z;
+            v = capped(replicas[replica].fastest, v);
+            drift(replica, i, v, 0.5);
+            let now = control[replica].in_chunk * parameters.replicas + replica;
+            let noise = schedule[now].y * mass.z;
             let normals = three_normals(
-                parameters.random_key, control.step_low, control.step_high, index_of(p));
-            v = v + v * parameters.decay_minus_one + noise * normals;
-            v = capped(v);
-            drift(i, v, 0.5);
+                replicas[replica].random_key, control[replica].step_low,
+                control[replica].step_high, index_of(p));
+            v = v + v * replicas[replica].decay_minus_one + noise * normals;
+            v = capped(replicas[replica].fastest, v);
+            drift(replica, i, v, 0.5);
             heat = mass.y * (dot(kicked, kicked) - dot(v, v));
         } else {
-            drift(i, v, 1.0);
+            drift(replica, i, v, 1.0);
         }
         velocity[i] = vec4<f32>(v, start.w);
-        let moved = cartesian(difference(list_position[i], position[i]));
-        if dot(moved, moved) >= parameters.rebuild_r2 {
-            atomicMax(&control.moved_too_far, 1u);
+        let moved = cartesian(replicas[replica].frame, difference(list_position[i], position[i]));
+        if dot(moved, moved) >= replicas[replica].rebuild_r2 {
+            atomicMax(&control[replica].moved_too_far, 1u);
         }
     }
     if langevin {

@@ -3,11 +3,13 @@
 // atom holds half of each of its pairs.
 
 @group(0) @binding(0) var<uniform> parameters: Parameters;
-@group(0) @binding(1) var<storage, read> position: array<vec4<u32>>;
-@group(0) @binding(2) var<storage, read> list: array<u32>;
-@group(0) @binding(3) var<storage, read> model: array<f32>;
-@group(0) @binding(4) var<storage, read> diameter: array<f32>;
-@group(0) @binding(5) var<storage, read_write> observed: array<vec4<f32>>;
+@group(0) @binding(1) var<uniform> replicas: array<Replica, MOST_REPLICAS>;
+@group(0) @binding(2) var<uniform> part: Part;
+@group(0) @binding(3) var<storage, read> position: array<vec4<u32>>;
+@group(0) @binding(4) var<storage, read> list: array<u32>;
+@group(0) @binding(5) var<storage, read> model: array<f32>;
+@group(0) @binding(6) var<storage, read> diameter: array<f32>;
+@group(0) @binding(7) var<storage, read_write> observed: array<vec4<f32>>;
 
 const BLOCK: u32 = 16u;
 
@@ -17,17 +19,27 @@ fn main(
     @builtin(num_workgroups) groups: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
 ) {
-    let i = linear_group(group, groups) * WORKGROUP + lane;
-    if i >= parameters.atoms {
+    let within = linear_group(group, groups);
+    if within >= part.groups {
         return;
     }
+    let linear = part.first + within;
+    let replica = linear / parameters.groups;
+    let i = linear * WORKGROUP + lane;
+    let is_atom = i - replica * parameters.slots < replicas[replica].atoms;
+    if !is_atom {
+        return;
+    }
+    let frame = replicas[replica].frame;
+    // The atom's slot in its part of the list and of what is observed.
+    let slot = i - part.first * WORKGROUP;
     let p = position[i];
     let species = species_of(p);
     var own = 0.0;
     if USES_DIAMETERS {
         own = diameter[i];
     }
-    let count = list[i];
+    let count = list[slot];
     var total = vec4<f32>(0.0);
     var total_diagonal = vec3<f32>(0.0);
     var total_other = vec3<f32>(0.0);
@@ -37,9 +49,9 @@ fn main(
         var diagonal = vec3<f32>(0.0);
         var other = vec3<f32>(0.0);
         for (var k = first; k < last; k++) {
-            let j = list[(k + 1u) * parameters.stride + i];
+            let j = list[(k + 1u) * part.stride + slot];
             let q = position[j];
-            let d = cartesian(difference(p, q));
+            let d = cartesian(frame, difference(p, q));
             var diameters = vec2<f32>(0.0);
             if USES_DIAMETERS {
                 diameters = vec2<f32>(own, diameter[j]);
@@ -54,7 +66,7 @@ fn main(
         total_diagonal += diagonal;
         total_other += other;
     }
-    observed[3u * i] = total;
-    observed[3u * i + 1u] = vec4<f32>(total_diagonal, 0.0);
-    observed[3u * i + 2u] = vec4<f32>(total_other, 0.0);
+    observed[3u * slot] = total;
+    observed[3u * slot + 1u] = vec4<f32>(total_diagonal, 0.0);
+    observed[3u * slot + 2u] = vec4<f32>(total_other, 0.0);
 }

@@ -1,8 +1,9 @@
 // End of a chunk: the thermostat's outstanding factor goes into the velocities.
 
 @group(0) @binding(0) var<uniform> parameters: Parameters;
-@group(0) @binding(1) var<storage, read_write> control: Control;
-@group(0) @binding(2) var<storage, read_write> velocity: array<vec4<f32>>;
+@group(0) @binding(1) var<uniform> replicas: array<Replica, MOST_REPLICAS>;
+@group(0) @binding(2) var<storage, read_write> control: array<Control>;
+@group(0) @binding(3) var<storage, read_write> velocity: array<vec4<f32>>;
 
 @compute @workgroup_size(WORKGROUP)
 fn main(
@@ -10,9 +11,15 @@ fn main(
     @builtin(num_workgroups) groups: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
 ) {
-    let i = linear_group(group, groups) * WORKGROUP + lane;
-    if i < parameters.atoms {
+    let linear = linear_group(group, groups);
+    if linear >= parameters.replicas * parameters.groups {
+        return;
+    }
+    let replica = linear / parameters.groups;
+    let i = linear * WORKGROUP + lane;
+    let is_atom = i - replica * parameters.slots < replicas[replica].atoms;
+    if is_atom {
         let old = velocity[i];
-        velocity[i] = vec4<f32>(old.xyz + old.xyz * control.end_scale, old.w);
+        velocity[i] = vec4<f32>(old.xyz + old.xyz * control[replica].end_scale, old.w);
     }
 }

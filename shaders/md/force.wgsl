@@ -1,16 +1,18 @@
-// Forces, second half kick and the kinetic energy's partial sums. With `control.stepped` = 0 only
-// the forces and sums: the start of a session. Neighbours are added in blocks, so that the total
+// Forces, second half kick and the kinetic energy's partial sums. With `stepped` = 0 only the forces
+// and sums: the start of a session. Neighbours are added in blocks, so that the total
 // of large opposing forces is rounded a dozen times and not hundreds of times.
 
 @group(0) @binding(0) var<uniform> parameters: Parameters;
-@group(0) @binding(1) var<storage, read_write> control: Control;
-@group(0) @binding(2) var<storage, read> position: array<vec4<u32>>;
-@group(0) @binding(3) var<storage, read> list: array<u32>;
-@group(0) @binding(4) var<storage, read> model: array<f32>;
-@group(0) @binding(5) var<storage, read> diameter: array<f32>;
-@group(0) @binding(6) var<storage, read_write> velocity: array<vec4<f32>>;
-@group(0) @binding(7) var<storage, read_write> force: array<vec4<f32>>;
-@group(0) @binding(8) var<storage, read_write> partial: array<vec2<f32>>;
+@group(0) @binding(1) var<uniform> replicas: array<Replica, MOST_REPLICAS>;
+@group(0) @binding(2) var<uniform> part: Part;
+@group(0) @binding(3) var<storage, read_write> control: array<Control>;
+@group(0) @binding(4) var<storage, read> position: array<vec4<u32>>;
+@group(0) @binding(5) var<storage, read> list: array<u32>;
+@group(0) @binding(6) var<storage, read> model: array<f32>;
+@group(0) @binding(7) var<storage, read> diameter: array<f32>;
+@group(0) @binding(8) var<storage, read_write> velocity: array<vec4<f32>>;
+@group(0) @binding(9) var<storage, read_write> force: array<vec4<f32>>;
+@group(0) @binding(10) var<storage, read_write> partial: array<vec2<f32>>;
 
 var<workgroup> kinetic_of: array<f32, WORKGROUP>;
 
@@ -22,26 +24,35 @@ fn main(
     @builtin(num_workgroups) groups: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
 ) {
-    let linear = linear_group(group, groups);
+    let within = linear_group(group, groups);
+    if within >= part.groups {
+        return;
+    }
+    let linear = part.first + within;
+    let replica = linear / parameters.groups;
     let i = linear * WORKGROUP + lane;
+    let is_atom = i - replica * parameters.slots < replicas[replica].atoms;
     var kinetic = 0.0;
-    if i < parameters.atoms && control.halted == 0u {
+    if is_atom && control[replica].halted == 0u {
+        let frame = replicas[replica].frame;
+        // The atom's slot in its part of the list.
+        let slot = i - part.first * WORKGROUP;
         let p = position[i];
         let species = species_of(p);
         var own = 0.0;
         if USES_DIAMETERS {
             own = diameter[i];
         }
-        let count = list[i];
+        let count = list[slot];
         var total = vec3<f32>(0.0);
         var visits = 0u;
         for (var first = 0u; first < count; first += BLOCK) {
             let last = min(first + BLOCK, count);
             var sum = vec3<f32>(0.0);
             for (var k = first; k < last; k++) {
-                let j = list[(k + 1u) * parameters.stride + i];
+                let j = list[(k + 1u) * part.stride + slot];
                 let q = position[j];
-                let d = cartesian(difference(p, q));
+                let d = cartesian(frame, difference(p, q));
                 let r2 = dot(d, d);
                 let row = row_of(species, species_of(q));
                 var diameters = vec2<f32>(0.0);
@@ -59,15 +70,15 @@ fn main(
         let mass = parameters.masses[species];
         let old = velocity[i];
         var v = old.xyz;
-        if control.stepped != 0u {
-            v = v + total * (parameters.half_timestep * mass.x);
+        if control[replica].stepped != 0u {
+            v = v + total * (replicas[replica].half_timestep * mass.x);
             velocity[i] = vec4<f32>(v, old.w);
-            if visits > 0u {
-                atomicAdd(&control.splice_visits, visits);
-            }
+        }
+        if visits > 0u {
+            atomicAdd(&control[replica].splice_visits, visits);
         }
         if not_finite(total.x) || not_finite(total.y) || not_finite(total.z) {
-            atomicMax(&control.broken, 2u);
+            atomicMax(&control[replica].broken, 2u);
         }
         kinetic = mass.y * dot(v, v);
     }

@@ -3,10 +3,12 @@
 // three cells.
 
 @group(0) @binding(0) var<uniform> parameters: Parameters;
-@group(0) @binding(1) var<storage, read_write> control: Control;
-@group(0) @binding(2) var<storage, read> list_position: array<vec4<u32>>;
-@group(0) @binding(3) var<storage, read> cell_start: array<u32>;
-@group(0) @binding(4) var<storage, read_write> list: array<u32>;
+@group(0) @binding(1) var<uniform> replicas: array<Replica, MOST_REPLICAS>;
+@group(0) @binding(2) var<uniform> part: Part;
+@group(0) @binding(3) var<storage, read_write> control: array<Control>;
+@group(0) @binding(4) var<storage, read> list_position: array<vec4<u32>>;
+@group(0) @binding(5) var<storage, read> cell_start: array<u32>;
+@group(0) @binding(6) var<storage, read_write> list: array<u32>;
 
 fn neighbour_cell(c: u32, n: u32, k: u32) -> u32 {
     if n < 3u {
@@ -22,27 +24,40 @@ fn main(
     @builtin(num_workgroups) groups: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
 ) {
-    let i = linear_group(group, groups) * WORKGROUP + lane;
-    if i >= parameters.atoms {
+    let within = linear_group(group, groups);
+    if within >= part.groups {
         return;
     }
+    let linear = part.first + within;
+    let replica = linear / parameters.groups;
+    let i = linear * WORKGROUP + lane;
+    let is_atom = i - replica * parameters.slots < replicas[replica].atoms;
+    if !is_atom || control[replica].rebuilding == 0u {
+        return;
+    }
+    let frame = replicas[replica].frame;
+    let list_r2 = replicas[replica].list_r2;
     let p = list_position[i];
-    let n = parameters.cells.xyz;
-    let home = cell_coordinates(p);
+    let cells = replicas[replica].cells;
+    let n = cells.xyz;
+    let home = cell_coordinates(cells, p);
     let around = min(n, vec3<u32>(3u));
-    let stride = parameters.stride;
+    let start = first_cell(replica);
+    // The atom's slot in its part of the list.
+    let own = i - part.first * WORKGROUP;
     var count = 0u;
     for (var z = 0u; z < around.z; z++) {
         let cz = neighbour_cell(home.z, n.z, z);
         for (var y = 0u; y < around.y; y++) {
             let cy = neighbour_cell(home.y, n.y, y);
             for (var x = 0u; x < around.x; x++) {
-                let cell = cell_index(vec3<u32>(neighbour_cell(home.x, n.x, x), cy, cz));
+                let cx = neighbour_cell(home.x, n.x, x);
+                let cell = start + cell_index(cells, vec3<u32>(cx, cy, cz));
                 for (var j = cell_start[cell]; j < cell_start[cell + 1u]; j++) {
-                    let d = cartesian(difference(p, list_position[j]));
-                    if dot(d, d) < parameters.list_r2 && j != i {
+                    let d = cartesian(frame, difference(p, list_position[j]));
+                    if dot(d, d) < list_r2 && j != i {
                         if count < parameters.capacity {
-                            list[(count + 1u) * stride + i] = j;
+                            list[(count + 1u) * part.stride + own] = j;
                         }
                         count++;
                     }
@@ -50,8 +65,8 @@ fn main(
             }
         }
     }
-    list[i] = min(count, parameters.capacity);
+    list[own] = min(count, parameters.capacity);
     if count > parameters.capacity {
-        atomicMax(&control.most_neighbours, count);
+        atomicMax(&control[replica].most_neighbours, count);
     }
 }

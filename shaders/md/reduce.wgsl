@@ -3,11 +3,13 @@
 // workgroups.
 
 @group(0) @binding(0) var<uniform> parameters: Parameters;
-@group(0) @binding(1) var<storage, read_write> control: Control;
-@group(0) @binding(2) var<storage, read> observed: array<vec4<f32>>;
-@group(0) @binding(3) var<storage, read> position: array<vec4<u32>>;
-@group(0) @binding(4) var<storage, read> velocity: array<vec4<f32>>;
-@group(0) @binding(5) var<storage, read_write> sums: array<vec2<u32>>;
+@group(0) @binding(1) var<uniform> replicas: array<Replica, MOST_REPLICAS>;
+@group(0) @binding(2) var<uniform> part: Part;
+@group(0) @binding(3) var<storage, read_write> control: array<Control>;
+@group(0) @binding(4) var<storage, read> observed: array<vec4<f32>>;
+@group(0) @binding(5) var<storage, read> position: array<vec4<u32>>;
+@group(0) @binding(6) var<storage, read> velocity: array<vec4<f32>>;
+@group(0) @binding(7) var<storage, read_write> sums: array<vec2<u32>>;
 
 const QUANTITIES: u32 = 13u;
 var<workgroup> scratch: array<vec2<u32>, WORKGROUP>;
@@ -18,18 +20,25 @@ fn main(
     @builtin(num_workgroups) groups: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
 ) {
-    let linear = linear_group(group, groups);
+    let within = linear_group(group, groups);
+    if within >= part.groups {
+        return;
+    }
+    let linear = part.first + within;
+    let replica = linear / parameters.groups;
     let i = linear * WORKGROUP + lane;
+    let is_atom = i - replica * parameters.slots < replicas[replica].atoms;
     var values = array<f32, QUANTITIES>();
-    if i < parameters.atoms {
-        let w = observed[3u * i + 1u];
-        let u = observed[3u * i + 2u];
+    if is_atom {
+        let slot = 3u * (i - part.first * WORKGROUP);
+        let w = observed[slot + 1u];
+        let u = observed[slot + 2u];
         let v = velocity[i].xyz;
         let mass = parameters.masses[species_of(position[i])].y;
         let diagonal = mass * v * v;
         let other = mass * v.yxx * v.zzy;
         values = array<f32, QUANTITIES>(
-            observed[3u * i].w, w.x, w.y, w.z, u.x, u.y, u.z,
+            observed[slot].w, w.x, w.y, w.z, u.x, u.y, u.z,
             diagonal.x, diagonal.y, diagonal.z, other.x, other.y, other.z);
     }
     for (var q = 0u; q < QUANTITIES; q++) {
@@ -38,7 +47,7 @@ fn main(
         if abs(value) < 1048576.0 && !not_finite(value) {
             wide = wide_from(value, 32u);
         } else {
-            atomicMax(&control.unrepresentable, 1u);
+            atomicMax(&control[replica].unrepresentable, 1u);
         }
         scratch[lane] = wide;
         for (var reach = WORKGROUP / 2u; reach > 0u; reach = reach / 2u) {

@@ -6,8 +6,10 @@
 pub mod cpu;
 pub mod gpu;
 pub mod reference;
+mod replicas;
 mod select;
 
+pub use replicas::{Replica, ReplicaSession};
 pub use select::{Device, Selection, devices, select, select_profiled};
 
 use serde::Serialize;
@@ -70,6 +72,10 @@ pub trait Backend: Send + Sync {
         plan: &DynamicsPlan,
         from: &DynamicsState,
     ) -> Result<Box<dyn DynamicsSession>>;
+
+    /// Starts or continues independent simulations that advance together. Each has the bits that
+    /// it would have in a session of its own.
+    fn replicas(&self, replicas: &[Replica<'_>]) -> Result<Box<dyn ReplicaSession>>;
 
     /// Starts computing the descriptors of a structure's atoms.
     fn descriptors<'a>(&self, plan: &'a BoundPlan<'a>) -> Result<Box<dyn DescriptorSession + 'a>>;

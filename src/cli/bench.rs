@@ -22,6 +22,9 @@ enum What {
         /// Atoms, in copies of a 3000-atom sample
         #[arg(long, default_value_t = 3000)]
         atoms: usize,
+        /// Copies of the sample, each with its own velocities, advanced together and in turn alone
+        #[arg(long, default_value_t = 1)]
+        replicas: usize,
         /// Steps per measurement [default: about a second's worth]
         #[arg(long)]
         steps: Option<u64>,
@@ -35,16 +38,16 @@ enum What {
 }
 
 pub fn main(arguments: Arguments) -> Result<()> {
-    let What::Md { devices, atoms, steps, repeats, json } = arguments.what;
-    if atoms == 0 || steps == Some(0) || repeats == 0 {
+    let What::Md { devices, atoms, replicas, steps, repeats, json } = arguments.what;
+    if atoms == 0 || replicas == 0 || steps == Some(0) || repeats == 0 {
         return Err(Error::config(
             "bench md",
-            "atoms, steps and repeats must be positive",
+            "atoms, replicas, steps and repeats must be positive",
             "give positive numbers",
         ));
     }
     let spinner = indicatif::ProgressBar::new_spinner();
-    let benchmark = MdBenchmark { devices, atoms, steps, repeats };
+    let benchmark = MdBenchmark { devices, atoms, replicas, steps, repeats };
     let results = molecular_dynamics(&benchmark, |what| spinner.set_message(what.to_owned()))?;
     spinner.finish_and_clear();
     if json {
@@ -65,10 +68,17 @@ fn line(r: &MdResult) -> String {
         .take(5)
         .map(|(name, share)| format!("{name} {:.0} %", 100.0 * share))
         .collect();
+    let replicas = match (r.replicas, r.alone_atom_steps_per_second) {
+        (n, Some(alone)) => format!(
+            "\n  {n} replicas together: {:.2} times one alone ({alone:.3e} atom-steps/s)",
+            r.atom_steps_per_second / alone
+        ),
+        _ => String::new(),
+    };
     format!(
         "{}\n  {} atoms, {} steps a measurement: {:.3e} atom-steps/s ({:.2e} to {:.2e}), \
          {:.3e} directed pairs/s\n  force error {}, drift {:.1e} kT per degree of freedom and ns, \
-         {} steps between list rebuilds\n  passes: {}",
+         {} steps between list rebuilds{replicas}\n  passes: {}",
         r.device,
         r.atoms,
         r.steps,

@@ -117,6 +117,8 @@ pub struct EnsembleSettings {
     pub seeds: Vec<u64>,
     /// Rates of the ramps (metal: K/ps); empty: as written in the stages.
     pub rates: Vec<f64>,
+    /// Members that advance together in one session, at most. It changes no result.
+    pub replicas: usize,
 }
 
 /// One repetition of the protocol.

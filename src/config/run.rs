@@ -49,16 +49,25 @@ pub fn parse_run(
     let start = reader.start(&raw, directory)?;
     let timestep = reader.timestep(&mut raw)?;
     let longest = force_field.coulomb.map_or(0.0, |c| c.cutoff).max(force_field.cutoff);
-    let reader = StageReader { reader, timestep, raw: &raw, cutoff: longest };
-    let output = reader.output()?;
-    let analysis = reader.analysis()?;
-    let ensemble = reader.ensemble()?;
-    let members = reader.members(&ensemble)?;
-    let resolved = toml::to_string(&raw)
-        .map_err(|e| Error::config(name, e.to_string(), "report this as a bug"))?;
+    let stages = StageReader { reader, timestep, raw: &raw, cutoff: longest };
+    let output = stages.output()?;
+    let analysis = stages.analysis()?;
+    let ensemble = stages.ensemble()?;
+    let members = stages.members(&ensemble)?;
+    if raw.ensemble.replicas.is_some() {
+        // The number of seeds follows from `replicas` only where they are not listed.
+        raw.ensemble.seeds.clone_from(&ensemble.seeds);
+    }
+    let written = |raw: &RunText| {
+        toml::to_string(raw).map_err(|e| Error::config(name, e.to_string(), "report this as a bug"))
+    };
+    let resolved = written(&raw)?;
+    // How many members run side by side may change when a run is resumed.
+    raw.ensemble.replicas = None;
+    let decisive = written(&raw)?;
     let skin = raw.dynamics.skin.map(|s| document.not_negative("dynamics.skin", s)).transpose()?;
     let mut checksum = crc32fast::Hasher::new();
-    checksum.update(resolved.as_bytes());
+    checksum.update(decisive.as_bytes());
     checksum.update(format!("{force_field:?}").as_bytes());
     Ok(RunPlan {
         title: raw.title.clone(),
@@ -74,6 +83,9 @@ pub fn parse_run(
         fingerprint: checksum.finalize(),
     })
 }
+
+/// Replicas of one session; as many records fit a GPU's uniform buffer.
+const MOST_REPLICAS: u64 = 256;
 
 #[derive(Clone, Copy)]
 struct Reader<'a> {
@@ -300,8 +312,26 @@ impl StageReader<'_> {
                 "give a ramp stage `rate` instead of `duration`",
             ));
         }
-        let seeds = if e.seeds.is_empty() { vec![self.raw.seed] } else { e.seeds.clone() };
-        Ok(EnsembleSettings { seeds, rates: e.rates.clone() })
+        let replicas = e.replicas.unwrap_or(1);
+        if !(1..=MOST_REPLICAS).contains(&replicas) {
+            return Err(self.document().error(
+                "ensemble.replicas",
+                format!("cannot run {replicas} replicas together"),
+                format!("give between 1 and {MOST_REPLICAS}"),
+            ));
+        }
+        let seeds = match (e.seeds.is_empty(), self.raw.seed.checked_add(replicas - 1)) {
+            (false, _) => e.seeds.clone(),
+            (true, Some(last)) => (self.raw.seed..=last).collect(),
+            (true, None) => {
+                return Err(self.document().error(
+                    "ensemble.replicas",
+                    format!("there are no {replicas} seeds from {} on", self.raw.seed),
+                    "give a smaller `seed`, or list `seeds`",
+                ));
+            }
+        };
+        Ok(EnsembleSettings { seeds, rates: e.rates.clone(), replicas: replicas as usize })
     }
 
     fn members(&self, ensemble: &EnsembleSettings) -> Result<Vec<Member>> {

@@ -106,6 +106,8 @@ pub(super) struct EnsembleText {
     pub seeds: Vec<u64>,
     #[serde(default)]
     pub rates: Vec<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub replicas: Option<u64>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -21,17 +21,20 @@
 //! final.data           the structure at the end
 //! ```
 //!
-//! With several members each has a directory of its own, `rate-1-seed-2/`, laid out the same way.
+//! With several members each has a directory of its own, `rate-1-seed-2/`, laid out the same way and
+//! with its own checkpoints. Members that take the same steps can advance side by side in one session
+//! (`replicas` of [`crate::config::EnsembleSettings`]); it changes no byte of what they write.
 
 mod checkpoint;
 mod files;
 mod inherent;
+mod lane;
 mod pictures;
 mod provenance;
 mod record;
 mod runner;
 mod sampler;
-mod segment;
+mod stage;
 mod start;
 mod summary;
 

@@ -1,27 +1,23 @@
-//! Members one after the other, each a chain of stages and then its branches.
+//! Members in the order of the configuration, those that run side by side in one session together:
+//! each a chain of stages and then its branches.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use super::checkpoint::{self, Checkpoint, Cursor};
-use super::files::SegmentFiles;
-use super::segment::{SegmentContext, run_stage};
-use super::start::initial_structure;
+use super::checkpoint::{self, Checkpoint};
+use super::lane::{Lane, Place, steps_before};
+use super::stage::run_stage;
 use super::summary::{RunSummary, summarize};
 use super::{Progress, RunOptions, provenance};
 use crate::backend::Backend;
-use crate::config::{Member, RunPlan, Stage};
-use crate::dynamics::{DynamicsPlan, DynamicsState, Ensemble, TemperatureSchedule};
+use crate::config::{Member, RunPlan, Stage, StageKind};
 use crate::error::{Error, Result};
-use crate::io::{write_atomically, write_structure};
-use crate::potential::CompiledForceField;
+use crate::io::write_atomically;
 use crate::report::write_run;
-use crate::system::Structure;
 
-/// Executes a run from its beginning, or from its last checkpoint.
+/// Executes a run from its beginning, or from its last checkpoints.
 ///
 /// Errors during dynamics come wrapped in [`Error::RunFailed`] with the last checkpoint; a stop by
 /// [`RunOptions::interrupt`] is [`Error::Interrupted`].
@@ -34,39 +30,33 @@ pub fn run(
     let output = &options.output;
     let from = prepare(plan, backend, options)?;
     append_log(output, &format!("device {}\n", backend.capabilities().name))?;
-    let mut runner = Runner {
-        plan,
-        backend,
-        output,
-        interrupt: options.interrupt.as_deref(),
-        progress,
-        done_steps: 0,
-    };
-    if let Some(from) = &from {
-        runner.progress.message(&format!("continuing from step {}", from.state.step));
-    }
-    let outcome = runner.members(from);
-    outcome.map_err(|error| match error {
-        Error::NonFinite { .. }
-        | Error::Capacity { .. }
-        | Error::Device { .. }
-        | Error::Io { action: "create" | "write" | "rename", .. } => Error::RunFailed {
-            source: Box::new(error),
-            last_checkpoint: checkpoint::existing(output),
-        },
-        other => other,
-    })?;
+    let interrupt = options.interrupt.as_deref();
+    let mut shared = Shared { plan, backend, output, interrupt, progress, done_steps: 0 };
+    shared.members(from)?;
     let summary = summarize(output, plan)?;
     write_run(output, &[])?;
     Ok(summary)
 }
 
-/// Makes the directory, or finds the checkpoint of the run that is in it.
+/// Whether a failure leaves a state behind that can be continued.
+fn failed_on_the_way(error: &Error) -> bool {
+    match error {
+        Error::NonFinite { .. }
+        | Error::Capacity { .. }
+        | Error::Device { .. }
+        | Error::Io { action: "create" | "write" | "rename", .. } => true,
+        Error::Member { source, .. } | Error::Replica { source, .. } => failed_on_the_way(source),
+        _ => false,
+    }
+}
+
+/// Makes the directory, or finds the checkpoints of the run that is in it: one for each member that
+/// has begun.
 fn prepare(
     plan: &RunPlan,
     backend: &dyn Backend,
     options: &RunOptions,
-) -> Result<Option<Checkpoint>> {
+) -> Result<Vec<Option<Checkpoint>>> {
     let output = &options.output;
     let place = format!("output directory {}", output.display());
     let occupied =
@@ -85,13 +75,30 @@ fn prepare(
             "leave --resume out to start the run",
         ));
     }
-    let from =
-        if options.resume { checkpoint::read_latest(output, plan.fingerprint)? } else { None };
-    if let Some(from) = &from {
+    let own = |member: &Member| output.join(&member.directory);
+    let common = checkpoint::directory(output);
+    if options.resume && plan.members.len() > 1 && common.is_dir() {
+        return Err(Error::Checkpoint {
+            path: common,
+            what: "one for all members; each has its own since".into(),
+            remedy: "continue with the version of the program that wrote it".into(),
+        });
+    }
+    let from = plan
+        .members
+        .iter()
+        .map(|member| match options.resume {
+            true => checkpoint::read_latest(&own(member), plan.fingerprint),
+            false => Ok(None),
+        })
+        .collect::<Result<Vec<_>>>()?;
+    for (member, from) in plan.members.iter().zip(&from) {
         let signature = &backend.capabilities().signature;
-        if from.state.backend != *signature {
+        if let Some(from) = from
+            && from.state.backend != *signature
+        {
             return Err(Error::Checkpoint {
-                path: checkpoint::directory(output),
+                path: checkpoint::directory(&own(member)),
                 what: format!(
                     "written on the device `{}`, this one is `{signature}`",
                     from.state.backend
@@ -100,7 +107,7 @@ fn prepare(
             });
         }
     }
-    if from.is_none() {
+    if from.iter().all(Option::is_none) {
         if options.resume && !output.join("configuration.toml").is_file() {
             return Err(Error::config(
                 place,
@@ -108,14 +115,15 @@ fn prepare(
                 "choose another with --output",
             ));
         }
-        let directory = checkpoint::directory(output);
-        std::fs::create_dir_all(&directory).map_err(|e| {
-            Error::config(
-                place,
-                format!("cannot be created: {e}"),
-                "choose a directory that you may write to with --output",
-            )
-        })?;
+        for member in &plan.members {
+            std::fs::create_dir_all(checkpoint::directory(&own(member))).map_err(|e| {
+                Error::config(
+                    &place,
+                    format!("cannot be created: {e}"),
+                    "choose a directory that you may write to with --output",
+                )
+            })?;
+        }
         write_atomically(output.join("configuration.toml"), |w| {
             w.write_all(plan.resolved.as_bytes())
         })?;
@@ -124,156 +132,170 @@ fn prepare(
     Ok(from)
 }
 
-struct Runner<'a> {
-    plan: &'a RunPlan,
-    backend: &'a dyn Backend,
+/// What all members share.
+pub(super) struct Shared<'a> {
+    pub plan: &'a RunPlan,
+    pub backend: &'a dyn Backend,
     output: &'a Path,
     interrupt: Option<&'a AtomicBool>,
-    progress: &'a mut dyn Progress,
-    done_steps: u64,
+    pub progress: &'a mut dyn Progress,
+    /// Dynamics steps of all members so far.
+    pub done_steps: u64,
 }
 
-impl Runner<'_> {
-    fn members(&mut self, mut from: Option<Checkpoint>) -> Result<()> {
-        let total: u64 = self.plan.members.iter().map(Member::total_steps).sum();
-        let first = from.as_ref().map_or(0, |c| c.cursor.member);
-        for (index, member) in self.plan.members.iter().enumerate() {
-            if index < first {
-                self.done_steps += member.total_steps();
-                continue;
-            }
-            let structure = initial_structure(self.plan, member.seed)?;
-            if index == first {
-                let done = self.done_steps + from.as_ref().map_or(0, |c| steps_before(member, c));
-                self.progress.started(structure.len(), total, done);
-            }
-            self.member(index, member, &structure, from.take())?;
-        }
-        Ok(())
+impl Shared<'_> {
+    /// True once the caller has asked to stop.
+    pub fn stopped(&self) -> bool {
+        self.interrupt.is_some_and(|flag| flag.load(Ordering::Relaxed))
     }
 
-    fn member(
-        &mut self,
-        index: usize,
-        member: &Member,
-        structure: &Structure,
-        mut from: Option<Checkpoint>,
-    ) -> Result<()> {
-        let force_field = Arc::new(CompiledForceField::new(&self.plan.force_field, structure)?);
-        let fingerprint = structure_fingerprint(structure);
-        if let Some(from) = &from
-            && from.structure != fingerprint
-        {
-            return Err(Error::Checkpoint {
-                path: checkpoint::directory(self.output),
-                what: "belongs to another initial structure".into(),
-                remedy: "restore the structure file the run was started from".into(),
-            });
-        }
-        let directory = self.output.join(&member.directory);
-        let first = from.as_ref().map_or(0, |c| c.cursor.segment);
-        for segment in 0..=member.branches.len() {
-            let stages = match segment.checked_sub(1) {
-                None => &member.stages[..],
-                Some(branch) => std::slice::from_ref(&member.branches[branch].stage),
-            };
-            if segment < first {
-                self.done_steps += stages.iter().map(Stage::steps).sum::<u64>();
-                continue;
-            }
-            let path = match segment.checked_sub(1) {
-                None => directory.clone(),
-                Some(branch) => directory.join("branches").join(&member.branches[branch].name),
-            };
-            let mut context = SegmentContext {
-                plan: self.plan,
-                backend: self.backend,
-                output: self.output,
-                member,
-                cursor: Cursor { member: index, segment, stage: 0 },
-                seed: segment_seed(member.seed, segment),
-                template: structure,
-                structure_fingerprint: fingerprint,
-                force_field: Arc::clone(&force_field),
-                directory: path,
-                interrupt: self.interrupt,
-                progress: &mut *self.progress,
-                done_steps: self.done_steps,
-            };
-            self.done_steps = run_segment(&mut context, stages, from.take())?;
-        }
-        Ok(())
-    }
-}
-
-fn run_segment(
-    context: &mut SegmentContext<'_>,
-    stages: &[Stage],
-    from: Option<Checkpoint>,
-) -> Result<u64> {
-    let units = context.force_field.units;
-    let (mut files, mut state, first, mut resumed) = match from {
-        Some(from) => {
-            let files = SegmentFiles::reopen(
-                &context.directory,
-                from.thermo_bytes,
-                from.trajectory_frames,
-            )?;
-            let resumed = from.sampler.map(|s| (s, from.stage_start));
-            (files, from.state, from.cursor.stage, resumed)
-        }
-        None => {
-            let files = SegmentFiles::create(
-                &context.directory,
-                context.template,
-                &units,
-                context.plan.output.trajectory > 0,
-            )?;
-            (files, first_state(context)?, 0, None)
-        }
-    };
-    for (index, stage) in stages.iter().enumerate() {
-        if index < first {
-            context.done_steps += stage.steps();
-            continue;
-        }
-        context.cursor.stage = index;
-        context.progress.stage(&context.member.directory, &stage.name);
-        let clock = Instant::now();
-        let begun = resumed.take();
-        let before = state.step;
-        let already = begun.as_ref().map_or(0, |(_, start)| before - start);
-        state = run_stage(context, stage, state, begun, &mut files)?;
-        context.done_steps += stage.steps();
-        log_time(context, stage, state.step - before, already, clock)?;
-    }
-    write_structure(
-        context.directory.join("final.data"),
-        &state.structure(context.template),
-        units.system,
-    )?;
-    Ok(context.done_steps)
-}
-
-/// The state a segment begins with: the initial structure, or a branch's snapshot.
-fn first_state(context: &SegmentContext<'_>) -> Result<DynamicsState> {
-    let units = context.force_field.units;
-    let Some(branch) = context.cursor.segment.checked_sub(1) else {
-        write_structure(context.directory.join("initial.data"), context.template, units.system)?;
-        let plan = DynamicsPlan {
-            force_field: Arc::clone(&context.force_field),
-            timestep: context.plan.timestep,
-            ensemble: Ensemble::Nve,
-            temperature: TemperatureSchedule::constant(0.0),
-            seed: context.seed,
-            skin: context.plan.skin,
+    fn members(&mut self, mut from: Vec<Option<Checkpoint>>) -> Result<()> {
+        let plan = self.plan;
+        let total: u64 = plan.members.iter().map(Member::total_steps).sum();
+        let done = |number: usize, from: &[Option<Checkpoint>]| {
+            from[number].as_ref().map_or(0, |c| steps_before(&plan.members[number], c))
         };
-        return context.backend.molecular_dynamics(context.template, &plan)?.checkpoint();
-    };
-    let branch = &context.member.branches[branch];
-    let from = &context.member.stages[branch.from_stage].name;
-    let directory = context.output.join(&context.member.directory);
-    checkpoint::read_framed(&snapshot_path(&directory, from, branch.temperature, &units, "state"))
+        let before: u64 = (0..from.len()).map(|number| done(number, &from)).sum();
+        let batches = batches(&plan.members, plan.ensemble.replicas);
+        let fewest = plan.members.len().div_ceil(plan.ensemble.replicas);
+        if batches.len() > fewest {
+            self.progress.message(&format!(
+                "{} members in {} sessions, one after the other: stages of different lengths \
+                 cannot run together",
+                plan.members.len(),
+                batches.len()
+            ));
+        }
+        let mut started = false;
+        for batch in batches {
+            self.done_steps += batch.clone().map(|number| done(number, &from)).sum::<u64>();
+            let mut lanes = Vec::with_capacity(batch.len());
+            for number in batch {
+                let from = from[number].take();
+                if from.as_ref().is_some_and(|c| finished(&plan.members[number], c)) {
+                    continue;
+                }
+                if let Some(from) = &from {
+                    let name = &plan.members[number].directory;
+                    let space = if name.is_empty() { "" } else { " " };
+                    let text = format!("continuing{space}{name} from step {}", from.state.step);
+                    self.progress.message(&text);
+                }
+                lanes.push(Lane::new(plan, self.backend, self.output, number, from)?);
+            }
+            if let (false, Some(lane)) = (started, lanes.first()) {
+                self.progress.started(lane.template.len(), total, before);
+                started = true;
+            }
+            self.batch(&mut lanes).map_err(|error| match failed_on_the_way(&error) {
+                true => Error::RunFailed {
+                    last_checkpoint: last_checkpoint(&lanes, &error),
+                    source: Box::new(error),
+                },
+                false => error,
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Takes lanes to their end. Those that stand at the same place go on together, the last ones
+    /// first: a run that was killed between two checkpoints leaves its lanes at different steps.
+    fn batch(&mut self, lanes: &mut [Lane<'_>]) -> Result<()> {
+        let on_their_way = |lanes: &[Lane<'_>]| {
+            lanes.iter().filter(|lane| !lane.finished()).map(Lane::place).collect::<Vec<Place>>()
+        };
+        loop {
+            let places = on_their_way(lanes);
+            let Some(&last) = places.iter().min() else { return Ok(()) };
+            let until = places
+                .iter()
+                .filter(|p| (p.segment, p.stage) == (last.segment, last.stage) && **p > last)
+                .map(|p| p.done)
+                .min();
+            let mut here: Vec<&mut Lane<'_>> =
+                lanes.iter_mut().filter(|lane| !lane.finished() && lane.place() == last).collect();
+            let (Some(first), clock) = (here.first(), Instant::now()) else { return Ok(()) };
+            let stage = first.current();
+            let (name, atoms) = (together(&here), first.template.len());
+            let done = self.done_steps;
+            self.progress.stage(&name, &stage.name);
+            run_stage(self, &mut here, until)?;
+            self.log_time(&name, stage, last.done, self.done_steps - done, atoms, clock)?;
+        }
+    }
+
+    /// Wall-clock times go to a file of their own, so that all others repeat byte for byte.
+    fn log_time(
+        &self,
+        name: &str,
+        stage: &Stage,
+        already: u64,
+        steps: u64,
+        atoms: usize,
+        clock: Instant,
+    ) -> Result<()> {
+        let seconds = clock.elapsed().as_secs_f64();
+        let rate = steps as f64 * atoms as f64 / seconds.max(1e-9);
+        let resumed =
+            if already > 0 { format!(" (resumed after {already} steps)") } else { String::new() };
+        let line = if steps == 0 {
+            format!("{name} {}: {seconds:.2} s\n", stage.name)
+        } else {
+            format!(
+                "{name} {}: {steps} steps in {seconds:.2} s, {rate:.3e} atom-steps/s{resumed}\n",
+                stage.name
+            )
+        };
+        append_log(self.output, line.trim_start())
+    }
+}
+
+/// The checkpoint of the member that failed, else of any.
+fn last_checkpoint(lanes: &[Lane<'_>], error: &Error) -> Option<PathBuf> {
+    let own = lanes.iter().find(|lane| match error {
+        Error::Member { member, .. } => *member == lane.member.directory,
+        _ => false,
+    });
+    own.or(lanes.first()).and_then(Lane::checkpoint)
+}
+
+fn finished(member: &Member, checkpoint: &Checkpoint) -> bool {
+    checkpoint.cursor.segment > member.branches.len()
+}
+
+/// "seed-1", or "seed-1 and 63 more".
+fn together(lanes: &[&mut Lane<'_>]) -> String {
+    let name = lanes.first().map_or("", |lane| lane.member.directory.as_str());
+    match lanes.len() {
+        0 | 1 => name.to_owned(),
+        n => format!("{name} and {} more", n - 1),
+    }
+}
+
+/// Neighbouring members that can share sessions, so many at a time.
+fn batches(members: &[Member], replicas: usize) -> Vec<std::ops::Range<usize>> {
+    let mut batches: Vec<std::ops::Range<usize>> = Vec::new();
+    for (number, member) in members.iter().enumerate() {
+        match batches.last_mut() {
+            Some(last) if last.len() < replicas && same_shape(&members[last.start], member) => {
+                last.end = number + 1;
+            }
+            _ => batches.push(number..number + 1),
+        }
+    }
+    batches
+}
+
+/// Whether two members take the same steps, at whatever temperatures.
+fn same_shape(a: &Member, b: &Member) -> bool {
+    fn shape(stage: &Stage) -> Option<(u64, bool)> {
+        match stage.kind {
+            StageKind::Minimize { .. } => None,
+            StageKind::Dynamics { steps, ramp, .. } => Some((steps, ramp)),
+        }
+    }
+    a.stages.iter().map(shape).eq(b.stages.iter().map(shape))
+        && a.branches.iter().map(|x| shape(&x.stage)).eq(b.branches.iter().map(|x| shape(&x.stage)))
 }
 
 /// "snapshots/quench-700K.data"
@@ -291,68 +313,6 @@ pub(super) fn snapshot_path(
     directory.join("snapshots").join(format!("{stage}-{temperature}{unit}.{extension}"))
 }
 
-/// Branches must not repeat the noise of the stages they branch from.
-fn segment_seed(seed: u64, segment: usize) -> u64 {
-    seed.wrapping_add((segment as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15))
-}
-
-fn structure_fingerprint(structure: &Structure) -> u32 {
-    let mut checksum = crc32fast::Hasher::new();
-    for species in &structure.species {
-        checksum.update(species.name.as_bytes());
-    }
-    for kind in &structure.kinds {
-        checksum.update(&kind.to_le_bytes());
-    }
-    for row in structure.simulation_box.vectors().iter().chain(&structure.positions) {
-        for x in row {
-            checksum.update(&x.to_le_bytes());
-        }
-    }
-    checksum.finalize()
-}
-
-/// Dynamics steps of a member that lie before a checkpoint.
-fn steps_before(member: &Member, checkpoint: &Checkpoint) -> u64 {
-    let cursor = checkpoint.cursor;
-    let mut steps = 0;
-    for segment in 0..=cursor.segment {
-        let stages = match segment.checked_sub(1) {
-            None => &member.stages[..],
-            Some(branch) => std::slice::from_ref(&member.branches[branch].stage),
-        };
-        let count = if segment < cursor.segment { stages.len() } else { cursor.stage };
-        steps += stages[..count].iter().map(Stage::steps).sum::<u64>();
-    }
-    if checkpoint.sampler.is_some() {
-        steps += checkpoint.state.step - checkpoint.stage_start;
-    }
-    steps
-}
-
-/// Wall-clock times go to a file of their own, so that all others repeat byte for byte.
-fn log_time(
-    context: &SegmentContext<'_>,
-    stage: &Stage,
-    steps: u64,
-    already: u64,
-    clock: Instant,
-) -> Result<()> {
-    let seconds = clock.elapsed().as_secs_f64();
-    let rate = steps as f64 * context.template.len() as f64 / seconds.max(1e-9);
-    let resumed =
-        if already > 0 { format!(" (resumed after {already} steps)") } else { String::new() };
-    let line = if steps == 0 {
-        format!("{} {}: {seconds:.2} s\n", context.member.directory, stage.name)
-    } else {
-        format!(
-            "{} {}: {steps} steps in {seconds:.2} s, {rate:.3e} atom-steps/s{resumed}\n",
-            context.member.directory, stage.name
-        )
-    };
-    append_log(context.output, line.trim_start())
-}
-
 fn append_log(output: &Path, line: &str) -> Result<()> {
     let path = output.join("timing.log");
     std::fs::OpenOptions::new()
@@ -363,7 +323,30 @@ fn append_log(output: &Path, line: &str) -> Result<()> {
         .map_err(|e| Error::io("write", &path, e))
 }
 
-/// True once the caller has asked to stop.
-pub(super) fn interrupted(flag: Option<&AtomicBool>) -> bool {
-    flag.is_some_and(|flag| flag.load(Ordering::Relaxed))
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{EnsembleSettings, parse_run};
+
+    fn members(ensemble: &str) -> (Vec<Member>, EnsembleSettings) {
+        let text = format!(
+            "forcefield = \"kob-andersen\"\nseed = 5\n[structure]\ncomposition = \"A80B20\"\n\
+             atoms = 500\ndensity = 1.2\n[ensemble]\n{ensemble}\n[[stage]]\nname = \"quench\"\n\
+             kind = \"ramp\"\nfrom = 2\nto = 1\nrate = 1\n"
+        );
+        let plan = parse_run("test", &text, Path::new(""), &[]).unwrap_or_else(|e| panic!("{e}"));
+        (plan.members, plan.ensemble)
+    }
+
+    #[test]
+    fn members_of_one_rate_run_together() {
+        let (all, settings) = members("replicas = 4");
+        assert_eq!(settings.seeds, [5, 6, 7, 8]);
+        assert_eq!(batches(&all, 4), vec![0..all.len()]);
+        assert_eq!(batches(&all, 3), [0..3, 3..4]);
+        let (all, settings) = members("seeds = [1, 2, 3]\nrates = [1, 2]\nreplicas = 64");
+        assert_eq!((all.len(), settings.replicas), (6, 64));
+        assert_eq!(batches(&all, settings.replicas), [0..3, 3..6]);
+        assert_eq!(batches(&all, 1).len(), 6);
+    }
 }

@@ -182,7 +182,10 @@ fn page(run: &RunFiles, scalars: &[AtomScalar]) -> Result<String> {
         text("program"),
         text("version"),
     );
-    let mut page = Page::new(run.title(), lead);
+    // Not the directory's name: the same run gives the same bytes wherever it lies.
+    let title =
+        if run.summary.title.is_empty() { "Run".to_owned() } else { run.summary.title.clone() };
+    let mut page = Page::new(title, lead);
     page.section("Summary");
     for member in &run.summary.members {
         if !member.directory.is_empty() {

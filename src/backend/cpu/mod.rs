@@ -11,7 +11,8 @@ mod simd;
 mod sorption;
 mod tables;
 
-use super::{Backend, Capabilities, DeviceKind, DynamicsSession};
+use super::replicas::Independent;
+use super::{Backend, Capabilities, DeviceKind, DynamicsSession, Replica, ReplicaSession};
 use crate::descriptor::{BoundPlan, DescriptorSession};
 use crate::dynamics::{DynamicsPlan, DynamicsState};
 use crate::error::Result;
@@ -78,6 +79,11 @@ impl Backend for CpuBackend {
     ) -> Result<Box<dyn DynamicsSession>> {
         let signature = &self.capabilities.signature;
         Ok(Box::new(CpuSession::resume(template, plan, from, self.level, signature)?))
+    }
+
+    fn replicas(&self, replicas: &[Replica<'_>]) -> Result<Box<dyn ReplicaSession>> {
+        // A thread each: small systems have too little work for two.
+        Ok(Box::new(Independent::new(self, replicas, rayon::current_num_threads())?))
     }
 
     fn descriptors<'a>(&self, plan: &'a BoundPlan<'a>) -> Result<Box<dyn DescriptorSession + 'a>> {

@@ -7,24 +7,20 @@ use bytemuck::Pod;
 
 use super::context::Context;
 use super::kernels::{Kernel, Role};
-use super::parameters::{Control, Parameters};
+use super::layout::{BY_PART, Layout, SNAPSHOT, WHOLE, label};
+use super::parameters::{Control, ReplicaParameters};
 use super::pipelines::Pipelines;
-use crate::error::{Error, Result};
-
-/// What a chunk changes and a replay restores. The neighbour list is rebuilt from
-/// `ListPosition`.
-const SNAPSHOT: [Role; 6] =
-    [Role::Control, Role::Position, Role::Velocity, Role::Image, Role::Force, Role::ListPosition];
-
-/// Longest chunk, in steps.
-pub(super) const LONGEST_CHUNK: u32 = 512;
+use crate::error::Result;
 
 /// Buffers of a session and the bind groups of its kernels.
 #[derive(Debug)]
 pub(super) struct Buffers {
     buffers: HashMap<Role, wgpu::Buffer>,
+    /// Buffers of each part of the list.
+    parts: Vec<HashMap<Role, wgpu::Buffer>>,
     snapshot: HashMap<Role, wgpu::Buffer>,
-    groups: HashMap<Kernel, wgpu::BindGroup>,
+    /// One bind group a kernel, or one for each part.
+    groups: HashMap<Kernel, Vec<wgpu::BindGroup>>,
     /// `Bin` over the positions of the list instead of the present ones.
     bin_list: Option<wgpu::BindGroup>,
     control_staging: wgpu::Buffer,
@@ -34,97 +30,15 @@ fn usage(role: Role) -> wgpu::BufferUsages {
     use wgpu::BufferUsages as U;
     let storage = U::STORAGE | U::COPY_DST | U::COPY_SRC;
     match role {
-        Role::Parameters => U::UNIFORM | U::COPY_DST,
+        Role::Parameters | Role::Replicas | Role::Part => U::UNIFORM | U::COPY_DST,
         Role::Arguments => storage | U::INDIRECT,
         _ => storage,
     }
 }
 
-fn label(role: Role) -> &'static str {
-    match role {
-        Role::Parameters => "parameters",
-        Role::Control => "control block",
-        Role::Schedule => "schedule",
-        Role::Model => "force field",
-        Role::Position => "positions",
-        Role::Velocity => "velocities",
-        Role::Image => "image counters",
-        Role::Force => "forces",
-        Role::Diameter => "diameters",
-        Role::ListPosition => "positions of the list",
-        Role::SortedVelocity => "sorted velocities",
-        Role::SortedImage => "sorted image counters",
-        Role::Placed => "placed atoms",
-        Role::CellCount => "cell counts",
-        Role::CellStart => "cell starts",
-        Role::List => "neighbour list",
-        Role::Partial => "partial sums",
-        Role::Arguments => "dispatch sizes",
-        Role::Observed => "observed atoms",
-        Role::Sums => "observed sums",
-        Role::GivenPosition => "given positions",
-        Role::GivenImage => "given image counters",
-        Role::GivenVelocity => "given velocities",
-    }
-}
-
-/// Sums that `reduce.wgsl` makes.
-pub(super) const OBSERVED_SUMS: usize = 13;
-
-fn size(role: Role, parameters: &Parameters, model_words: usize) -> u64 {
-    let padded = u64::from(parameters.stride);
-    let groups = u64::from(parameters.groups);
-    let cells = u64::from(parameters.cells[3]);
-    match role {
-        Role::Parameters => size_of::<Parameters>() as u64,
-        Role::Control => size_of::<Control>() as u64,
-        Role::Schedule => 16 * u64::from(LONGEST_CHUNK + 1),
-        Role::Model => 4 * model_words as u64,
-        Role::Position
-        | Role::Velocity
-        | Role::Image
-        | Role::Force
-        | Role::ListPosition
-        | Role::SortedVelocity
-        | Role::SortedImage
-        | Role::GivenPosition
-        | Role::GivenImage
-        | Role::GivenVelocity => 16 * padded,
-        Role::Diameter => 4 * padded,
-        Role::Placed => 8 * padded,
-        Role::CellCount => 4 * cells,
-        Role::CellStart => 4 * (cells + 1),
-        Role::List => 4 * padded * (u64::from(parameters.capacity) + 1),
-        Role::Partial => 8 * groups,
-        Role::Arguments => 32,
-        Role::Observed => 48 * padded,
-        Role::Sums => 8 * OBSERVED_SUMS as u64 * groups,
-    }
-}
-
-/// Neighbours an atom may have at most on this device.
-pub(super) fn largest_capacity(context: &Context, stride: u32) -> u64 {
-    (largest_buffer(context) / (4 * u64::from(stride))).saturating_sub(1)
-}
-
-fn largest_buffer(context: &Context) -> u64 {
-    context.limits.max_storage_buffer_binding_size.min(context.limits.max_buffer_size)
-}
-
-fn create(context: &Context, role: Role, size: u64) -> Result<wgpu::Buffer> {
-    let available = match role {
-        Role::Parameters => context.limits.max_uniform_buffer_binding_size,
-        _ => largest_buffer(context),
-    };
-    if size > available {
-        return Err(Error::Capacity {
-            what: format!("the buffer of {} (bytes)", label(role)),
-            needed: size,
-            available,
-            device: context.description.name.clone(),
-        });
-    }
-    context.guarded(label(role), || {
+fn create(context: &Context, layout: &Layout, role: Role, size: u64) -> Result<wgpu::Buffer> {
+    let what = format!("{}, {size} bytes of {} in all", label(role), layout.bytes());
+    context.guarded(&what, || {
         context.device.create_buffer(&wgpu::BufferDescriptor {
             label: Some(label(role)),
             size: size.max(16),
@@ -134,76 +48,59 @@ fn create(context: &Context, role: Role, size: u64) -> Result<wgpu::Buffer> {
     })
 }
 
-const ROLES: [Role; 23] = [
-    Role::Parameters,
-    Role::Control,
-    Role::Schedule,
-    Role::Model,
-    Role::Position,
-    Role::Velocity,
-    Role::Image,
-    Role::Force,
-    Role::Diameter,
-    Role::ListPosition,
-    Role::SortedVelocity,
-    Role::SortedImage,
-    Role::Placed,
-    Role::CellCount,
-    Role::CellStart,
-    Role::List,
-    Role::Partial,
-    Role::Arguments,
-    Role::Observed,
-    Role::Sums,
-    Role::GivenPosition,
-    Role::GivenImage,
-    Role::GivenVelocity,
-];
-
 impl Buffers {
     /// Allocates everything.
     pub fn new(
         context: &Context,
         pipelines: &Pipelines,
-        parameters: &Parameters,
+        layout: &Layout,
+        replicas: &[ReplicaParameters],
         model: &[f32],
     ) -> Result<Self> {
-        let mut buffers = HashMap::new();
-        for role in ROLES {
-            let bytes = size(role, parameters, model.len());
-            buffers.insert(role, create(context, role, bytes)?);
-        }
-        let mut snapshot = HashMap::new();
-        for role in SNAPSHOT {
-            snapshot.insert(role, create(context, role, size(role, parameters, model.len()))?);
-        }
-        let control_staging = staging(context, size_of::<Control>() as u64)?;
-        let mut made =
-            Self { buffers, snapshot, groups: HashMap::new(), bin_list: None, control_staging };
-        made.write(context, Role::Parameters, &[*parameters]);
+        let make = |roles: &[Role]| -> Result<HashMap<Role, wgpu::Buffer>> {
+            roles.iter().map(|&r| Ok((r, create(context, layout, r, layout.size(r))?))).collect()
+        };
+        let control_staging = staging(context, layout.size(Role::Control))?;
+        let mut made = Self {
+            buffers: make(&WHOLE)?,
+            parts: Vec::new(),
+            snapshot: make(&SNAPSHOT)?,
+            groups: HashMap::new(),
+            bin_list: None,
+            control_staging,
+        };
+        made.write(context, Role::Replicas, replicas);
         made.write(context, Role::Model, model);
-        made.bind(context, pipelines)?;
+        made.lay_out_list(context, pipelines, layout)?;
         Ok(made)
     }
 
-    /// Replaces the neighbour list by a larger one.
-    pub fn grow_list(
+    /// Makes the list's buffers anew, as the layout says.
+    pub fn lay_out_list(
         &mut self,
         context: &Context,
         pipelines: &Pipelines,
-        parameters: &Parameters,
+        layout: &Layout,
     ) -> Result<()> {
         // The old list goes first: two of them might not fit.
-        self.buffers.remove(&Role::List);
         self.groups.clear();
-        let list = create(context, Role::List, size(Role::List, parameters, 0))?;
-        self.buffers.insert(Role::List, list);
-        self.write(context, Role::Parameters, &[*parameters]);
+        self.bin_list = None;
+        self.parts.clear();
+        for part in layout.parts() {
+            let mut own = HashMap::new();
+            for role in BY_PART {
+                let size = layout.part_size(role, part);
+                own.insert(role, create(context, layout, role, size)?);
+            }
+            context.queue.write_buffer(&own[&Role::Part], 0, bytemuck::bytes_of(&part));
+            self.parts.push(own);
+        }
+        self.write(context, Role::Parameters, &[layout.parameters]);
         self.bind(context, pipelines)
     }
 
     fn bind(&mut self, context: &Context, pipelines: &Pipelines) -> Result<()> {
-        let group = |kernel: Kernel, swap: Option<(Role, Role)>| {
+        let group = |kernel: Kernel, part: usize, swap: Option<(Role, Role)>| {
             let source = kernel.source();
             let entries: Vec<wgpu::BindGroupEntry> = source
                 .bindings
@@ -214,9 +111,10 @@ impl Buffers {
                         Some((from, to)) if from == *role => to,
                         _ => *role,
                     };
+                    let own = self.parts[part].get(&role);
                     wgpu::BindGroupEntry {
                         binding: binding as u32,
-                        resource: self.buffers[&role].as_entire_binding(),
+                        resource: own.unwrap_or_else(|| self.get(role)).as_entire_binding(),
                     }
                 })
                 .collect();
@@ -230,27 +128,30 @@ impl Buffers {
         };
         let mut groups = HashMap::new();
         for kernel in Kernel::ALL {
-            groups.insert(kernel, group(kernel, None)?);
+            let count = if kernel.by_part() { self.parts.len() } else { 1 };
+            let own = (0..count).map(|part| group(kernel, part, None)).collect::<Result<_>>()?;
+            groups.insert(kernel, own);
         }
-        let bin_list = group(Kernel::Bin, Some((Role::Position, Role::ListPosition)))?;
+        let bin_list = group(Kernel::Bin, 0, Some((Role::Position, Role::ListPosition)))?;
         self.groups = groups;
         self.bin_list = Some(bin_list);
         Ok(())
     }
 
+    /// A buffer of which there is one.
     pub fn get(&self, role: Role) -> &wgpu::Buffer {
-        // `new` creates every role; `grow_list` puts back what it takes out or fails the session.
+        // `new` creates every role of `WHOLE`.
         &self.buffers[&role]
     }
 
-    /// Bindings of a kernel.
-    pub fn group(&self, kernel: Kernel) -> &wgpu::BindGroup {
+    /// Bindings of a kernel: one, or one for each part.
+    pub fn groups(&self, kernel: Kernel) -> &[wgpu::BindGroup] {
         &self.groups[&kernel]
     }
 
     /// Bindings of [`Kernel::Bin`] over the positions of the list.
     pub fn bin_list_group(&self) -> &wgpu::BindGroup {
-        self.bin_list.as_ref().unwrap_or(&self.groups[&Kernel::Bin])
+        self.bin_list.as_ref().unwrap_or(&self.groups[&Kernel::Bin][0])
     }
 
     /// Writes to the front of a buffer, before the next submission.
@@ -275,32 +176,45 @@ impl Buffers {
     }
 
     pub fn encode_control_copy(&self, encoder: &mut wgpu::CommandEncoder) {
-        let size = size_of::<Control>() as u64;
+        let size = self.control_staging.size();
         encoder.copy_buffer_to_buffer(self.get(Role::Control), 0, &self.control_staging, 0, size);
     }
 
-    /// Waits for the device and reads the control block that the last submission copied.
-    pub fn finish_control_copy(&self, context: &Context) -> Result<Control> {
-        let bytes = map(context, &self.control_staging)?;
-        bytes.first().copied().ok_or_else(|| context.failed("the control block came back empty"))
+    /// Waits for the device and reads the control blocks that the last submission copied.
+    pub fn finish_control_copy(&self, context: &Context) -> Result<Vec<Control>> {
+        map(context, &self.control_staging)
     }
 
-    /// Reads the front of several buffers.
-    pub fn read(&self, context: &Context, wanted: &[(Role, u64)]) -> Result<Vec<Vec<u32>>> {
+    /// Reads whole buffers as words; those of parts one after the other.
+    pub fn read<const N: usize>(
+        &self,
+        context: &Context,
+        roles: [Role; N],
+    ) -> Result<[Vec<u32>; N]> {
         let mut encoder = context.device.create_command_encoder(&Default::default());
-        let mut copies = Vec::with_capacity(wanted.len());
-        for &(role, size) in wanted {
+        let mut copies = Vec::with_capacity(N);
+        for role in roles {
+            let sources: Vec<&wgpu::Buffer> = match self.buffers.get(&role) {
+                Some(buffer) => vec![buffer],
+                None => self.parts.iter().map(|part| &part[&role]).collect(),
+            };
+            let size = sources.iter().map(|buffer| buffer.size()).sum();
             let copy = staging(context, size)?;
-            encoder.copy_buffer_to_buffer(self.get(role), 0, &copy, 0, size);
+            let mut at = 0;
+            for buffer in sources {
+                encoder.copy_buffer_to_buffer(buffer, 0, &copy, at, buffer.size());
+                at += buffer.size();
+            }
             copies.push(copy);
         }
         context.queue.submit([encoder.finish()]);
-        copies.iter().map(|copy| map(context, copy)).collect()
+        let read = copies.iter().map(|copy| map(context, copy)).collect::<Result<Vec<_>>>()?;
+        read.try_into().map_err(|_| context.failed("reading back lost a buffer"))
     }
 }
 
 fn staging(context: &Context, size: u64) -> Result<wgpu::Buffer> {
-    context.guarded("reading back", || {
+    context.guarded(&format!("reading back {size} bytes"), || {
         context.device.create_buffer(&wgpu::BufferDescriptor {
             label: Some("staging"),
             size,

@@ -66,6 +66,12 @@ pub struct GpuOptions {
     pub sorption_part: Option<usize>,
     /// Time every pass on the device, where it can be timed; slower.
     pub timestamps: bool,
+    /// Bind no buffer larger than this, bytes (`None`: the adapter's own limit). It never changes
+    /// a result.
+    pub largest_binding: Option<u64>,
+    /// Workgroups of a dispatch along one dimension at most (`None`: the adapter's own limit). It
+    /// never changes a result.
+    pub longest_dispatch: Option<u32>,
 }
 
 impl GpuOptions {

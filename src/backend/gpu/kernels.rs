@@ -11,6 +11,8 @@ use crate::potential::wgsl::{form_name, rare_below};
 #[allow(missing_docs)]
 pub enum Role {
     Parameters,
+    Replicas,
+    Part,
     Control,
     Schedule,
     Model,
@@ -32,7 +34,6 @@ pub enum Role {
     Sums,
     GivenPosition,
     GivenImage,
-    GivenVelocity,
 }
 
 /// How a kernel uses a buffer.
@@ -67,7 +68,6 @@ pub enum Kernel {
     CloseChunk,
     Finish,
     Place,
-    PlaceVelocities,
 }
 
 /// What a kernel consists of.
@@ -86,7 +86,7 @@ pub struct KernelSource {
 
 impl Kernel {
     /// Every kernel.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 17] = [
         Self::Drift,
         Self::Decide,
         Self::Check,
@@ -104,7 +104,6 @@ impl Kernel {
         Self::CloseChunk,
         Self::Finish,
         Self::Place,
-        Self::PlaceVelocities,
     ];
 
     /// Its text, entry point and bindings.
@@ -129,6 +128,7 @@ impl Kernel {
                 false,
                 [
                     (Parameters, Uniform),
+                    (Replicas, Uniform),
                     (Control, Write),
                     (Schedule, Read),
                     (Position, Write),
@@ -149,25 +149,50 @@ impl Kernel {
                 "check",
                 "main",
                 false,
-                [(Parameters, Uniform), (Control, Write), (Position, Read), (ListPosition, Read),]
+                [
+                    (Parameters, Uniform),
+                    (Replicas, Uniform),
+                    (Control, Write),
+                    (Position, Read),
+                    (ListPosition, Read),
+                ]
             ),
             Self::Bin => kernel!(
                 "bin",
                 "main",
                 false,
-                [(Parameters, Uniform), (Position, Read), (CellCount, Write),]
+                [
+                    (Parameters, Uniform),
+                    (Replicas, Uniform),
+                    (Control, Write),
+                    (Position, Read),
+                    (CellCount, Write),
+                ]
             ),
             Self::Prefix => kernel!(
                 "prefix",
                 "main",
                 false,
-                [(Parameters, Uniform), (CellCount, Write), (CellStart, Write),]
+                [
+                    (Parameters, Uniform),
+                    (Replicas, Uniform),
+                    (Control, Write),
+                    (CellCount, Write),
+                    (CellStart, Write),
+                ]
             ),
             Self::Scatter => kernel!(
                 "scatter",
                 "main",
                 false,
-                [(Parameters, Uniform), (Position, Read), (CellCount, Write), (Placed, Write),]
+                [
+                    (Parameters, Uniform),
+                    (Replicas, Uniform),
+                    (Control, Write),
+                    (Position, Read),
+                    (CellCount, Write),
+                    (Placed, Write),
+                ]
             ),
             Self::Gather => kernel!(
                 "gather",
@@ -175,6 +200,7 @@ impl Kernel {
                 false,
                 [
                     (Parameters, Uniform),
+                    (Replicas, Uniform),
                     (Position, Read),
                     (Velocity, Read),
                     (Image, Read),
@@ -191,6 +217,7 @@ impl Kernel {
                 false,
                 [
                     (Parameters, Uniform),
+                    (Replicas, Uniform),
                     (ListPosition, Read),
                     (SortedVelocity, Read),
                     (SortedImage, Read),
@@ -207,6 +234,8 @@ impl Kernel {
                 false,
                 [
                     (Parameters, Uniform),
+                    (Replicas, Uniform),
+                    (Part, Uniform),
                     (Control, Write),
                     (ListPosition, Read),
                     (CellStart, Read),
@@ -219,6 +248,8 @@ impl Kernel {
                 true,
                 [
                     (Parameters, Uniform),
+                    (Replicas, Uniform),
+                    (Part, Uniform),
                     (Control, Write),
                     (Position, Read),
                     (List, Read),
@@ -235,6 +266,8 @@ impl Kernel {
                 true,
                 [
                     (Parameters, Uniform),
+                    (Replicas, Uniform),
+                    (Part, Uniform),
                     (Position, Read),
                     (List, Read),
                     (Model, Read),
@@ -248,6 +281,8 @@ impl Kernel {
                 false,
                 [
                     (Parameters, Uniform),
+                    (Replicas, Uniform),
+                    (Part, Uniform),
                     (Control, Write),
                     (Observed, Read),
                     (Position, Read),
@@ -259,25 +294,43 @@ impl Kernel {
                 "thermostat",
                 "main",
                 false,
-                [(Parameters, Uniform), (Control, Write), (Schedule, Read), (Partial, Read),]
+                [
+                    (Parameters, Uniform),
+                    (Replicas, Uniform),
+                    (Control, Write),
+                    (Schedule, Read),
+                    (Partial, Read),
+                ]
             ),
             Self::InitialKinetic => kernel!(
                 "thermostat",
                 "initial",
                 false,
-                [(Parameters, Uniform), (Control, Write), (Schedule, Read), (Partial, Read),]
+                [
+                    (Parameters, Uniform),
+                    (Replicas, Uniform),
+                    (Control, Write),
+                    (Schedule, Read),
+                    (Partial, Read),
+                ]
             ),
             Self::CloseChunk => kernel!(
                 "thermostat",
                 "close",
                 false,
-                [(Parameters, Uniform), (Control, Write), (Schedule, Read), (Partial, Read),]
+                [
+                    (Parameters, Uniform),
+                    (Replicas, Uniform),
+                    (Control, Write),
+                    (Schedule, Read),
+                    (Partial, Read),
+                ]
             ),
             Self::Finish => kernel!(
                 "finish",
                 "main",
                 false,
-                [(Parameters, Uniform), (Control, Write), (Velocity, Write),]
+                [(Parameters, Uniform), (Replicas, Uniform), (Control, Write), (Velocity, Write),]
             ),
             Self::Place => kernel!(
                 "place",
@@ -285,19 +338,19 @@ impl Kernel {
                 false,
                 [
                     (Parameters, Uniform),
+                    (Replicas, Uniform),
                     (GivenPosition, Read),
                     (GivenImage, Read),
                     (Position, Write),
                     (Image, Write),
                 ]
             ),
-            Self::PlaceVelocities => kernel!(
-                "place_velocities",
-                "main",
-                false,
-                [(Parameters, Uniform), (GivenVelocity, Read), (Position, Read), (Velocity, Write),]
-            ),
         }
+    }
+
+    /// Whether it runs once for each part of the list.
+    pub fn by_part(self) -> bool {
+        self.source().bindings.iter().any(|(role, _)| *role == Role::Part)
     }
 
     /// The complete WGSL for a potential.
@@ -456,8 +509,12 @@ mod tests {
                 _ => 0,
             }
         };
-        use crate::backend::gpu::parameters::{Control, Parameters};
+        use crate::backend::gpu::parameters::{Control, Parameters, Part, ReplicaParameters};
         assert_eq!(size("Parameters"), size_of::<Parameters>());
         assert_eq!(size("Control"), size_of::<Control>());
+        assert_eq!(size("Replica"), size_of::<ReplicaParameters>());
+        let module = validated(&Kernel::Reduce.wgsl(potential), "reduce");
+        assert!(module.types.iter().any(|(_, t)| t.name.as_deref() == Some("Part")));
+        assert_eq!(size_of::<Part>(), 16);
     }
 }

@@ -2,24 +2,29 @@
 //!
 //! The state lives on the device. A step is a dozen dispatches that the host encodes ahead in
 //! chunks: drift, rebuild of the neighbour list if an atom moved too far (decided on the device),
-//! forces, thermostat. The host reads a hundred bytes after each chunk.
+//! forces, thermostat. The host reads a hundred bytes after each chunk. Many replicas of a small
+//! system share every dispatch, each with its own box, thermostat, cells and rebuilds.
 //!
 //! Kernels use plain WebGPU: no 64-bit integers, float atomics or subgroups.
 
 mod buffers;
 mod context;
 mod kernels;
+mod layout;
+mod observe;
 mod parameters;
 mod pipelines;
+mod replicas;
 mod session;
 mod sorption;
 mod steps;
 mod timing;
+mod upload;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::{Backend, Capabilities, DeviceKind, DynamicsSession};
+use super::{Backend, Capabilities, DeviceKind, DynamicsSession, Replica, ReplicaSession};
 use crate::descriptor::{BoundPlan, DescriptorSession};
 use crate::dynamics::{DynamicsPlan, DynamicsState};
 use crate::error::Result;
@@ -31,6 +36,7 @@ pub use context::{
     best_hardware,
 };
 pub use kernels::{Access, Kernel, KernelSource, PotentialKind, Role};
+pub use replicas::GpuReplicas;
 pub use session::GpuSession;
 pub use timing::PassTimes;
 
@@ -74,7 +80,7 @@ impl GpuBackend {
 
     /// As [`Backend::molecular_dynamics`], with the session's own type.
     pub fn start(&self, start: &Structure, plan: &DynamicsPlan) -> Result<GpuSession> {
-        GpuSession::start(self, start, plan)
+        GpuSession::new(self, start, plan, None)
     }
 
     /// As [`Backend::resume`], with the session's own type.
@@ -84,7 +90,12 @@ impl GpuBackend {
         plan: &DynamicsPlan,
         from: &DynamicsState,
     ) -> Result<GpuSession> {
-        GpuSession::resume(self, template, plan, from)
+        GpuSession::new(self, template, plan, Some(from))
+    }
+
+    /// As [`Backend::replicas`], with the session's own type.
+    pub fn start_replicas(&self, replicas: &[Replica<'_>]) -> Result<GpuReplicas> {
+        GpuReplicas::start(self, replicas)
     }
 
     /// The kernels of a potential, compiled at first use.
@@ -119,6 +130,10 @@ impl Backend for GpuBackend {
         from: &DynamicsState,
     ) -> Result<Box<dyn DynamicsSession>> {
         Ok(Box::new(self.continue_from(template, plan, from)?))
+    }
+
+    fn replicas(&self, replicas: &[Replica<'_>]) -> Result<Box<dyn ReplicaSession>> {
+        Ok(Box::new(self.start_replicas(replicas)?))
     }
 
     fn descriptors<'a>(&self, plan: &'a BoundPlan<'a>) -> Result<Box<dyn DescriptorSession + 'a>> {

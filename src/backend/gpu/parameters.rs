@@ -12,8 +12,8 @@ use crate::system::{RandomStream, SimulationBox, Stream};
 
 /// Threads of a workgroup over atoms.
 pub(super) const WORKGROUP: u32 = 64;
-/// Workgroups along one dimension of a dispatch.
-const LONGEST_DISPATCH: u32 = 65_535;
+/// Replicas of one session: `MOST_REPLICAS` of types.wgsl.
+pub(super) const MOST_REPLICAS: usize = 256;
 /// Species that fit the uniform block and the upper byte of a position's fourth word.
 pub(super) const MOST_SPECIES: usize = 256;
 /// Atoms that fit the lower three bytes.
@@ -21,35 +21,53 @@ pub(super) const MOST_ATOMS: usize = 1 << 24;
 /// Fraction bits of the bath energy.
 const BATH_BITS: i32 = 24;
 
-/// `Parameters` of types.wgsl.
+/// `Parameters` of types.wgsl: what all replicas share.
 #[repr(C)]
 #[derive(Debug, Clone, Copy, Pod, Zeroable)]
 pub(super) struct Parameters {
-    pub atoms: u32,
-    pub stride: u32,
-    pub capacity: u32,
+    pub replicas: u32,
     pub groups: u32,
-    pub cells: [u32; 4],
-    pub to_cartesian_x: [f32; 4],
-    pub to_cartesian_yz: [f32; 4],
-    pub drift_x: [f32; 4],
-    pub drift_yz: [f32; 4],
-    pub half_timestep: f32,
-    pub list_r2: f32,
-    pub rebuild_r2: f32,
+    pub slots: u32,
+    pub cell_room: u32,
+    pub capacity: u32,
     pub species_count: u32,
     pub row_width: u32,
     pub damping_offset: u32,
     pub table_offset: u32,
+    pub parts: u32,
+    pub part_groups: u32,
+    pub longest_dispatch: u32,
+    pub masses: [[f32; 4]; MOST_SPECIES],
+}
+
+/// `Replica` of types.wgsl: what is one replica's own.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, Pod, Zeroable)]
+pub(super) struct ReplicaParameters {
+    pub atoms: u32,
+    pub groups: u32,
     pub ensemble: u32,
-    pub dispatch_x: u32,
-    pub dispatch_y: u32,
+    pub half_timestep: f32,
+    pub cells: [u32; 4],
+    pub frame: [[f32; 4]; 2],
+    pub drift: [[f32; 4]; 2],
+    pub list_r2: f32,
+    pub rebuild_r2: f32,
     pub degrees_of_freedom: f32,
     pub relaxation2: f32,
     pub decay_minus_one: f32,
     pub fastest: f32,
     pub random_key: [u32; 2],
-    pub masses: [[f32; 4]; MOST_SPECIES],
+}
+
+/// `Part` of types.wgsl: workgroups whose atoms have their lists in one binding.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, Pod, Zeroable, PartialEq, Eq)]
+pub(super) struct Part {
+    pub first: u32,
+    pub groups: u32,
+    pub stride: u32,
+    pub spare: u32,
 }
 
 /// `Control` of types.wgsl.
@@ -75,7 +93,7 @@ pub(super) struct Control {
     pub friction: [f32; CHAIN],
     pub moving: [f32; CHAIN],
     pub moving_bath: f32,
-    pub spare: u32,
+    pub rebuilding: u32,
 }
 
 impl Control {
@@ -89,6 +107,8 @@ impl Control {
             bath_low: bath as u32,
             bath_high: (bath >> 32) as u32,
             twice_kinetic: thermostat.twice_kinetic.unwrap_or(0.0) as f32,
+            // The first list is built without a decision of the device.
+            rebuilding: 1,
             ..Self::zeroed()
         }
     }
@@ -147,18 +167,25 @@ impl ListGeometry {
         Ok(Self { radius, skin, cells })
     }
 
+    /// Neighbours to expect within the list's radius at the mean density, with a margin for
+    /// fluctuations: glasses vary by a tenth, and a list that turns out short is grown.
+    pub fn expected_capacity(&self, atoms: usize, volume: f64) -> u32 {
+        let sphere = 4.0 / 3.0 * std::f64::consts::PI * self.radius.powi(3);
+        let mean = atoms as f64 / volume * sphere;
+        let wanted = (1.15 * mean + 16.0).ceil().min(atoms as f64) as u32;
+        wanted.next_multiple_of(4)
+    }
+
     /// Cells in all.
     pub fn cell_count(&self) -> u32 {
         self.cells.iter().product()
     }
 }
 
-/// Dispatch over a number of workgroups, in two dimensions where one does not suffice.
-pub(super) fn dispatch_size(groups: u32) -> [u32; 2] {
-    if groups <= LONGEST_DISPATCH {
-        return [groups, 1];
-    }
-    let rows = groups.div_ceil(LONGEST_DISPATCH);
+/// Dispatch over a number of workgroups, in two dimensions where one does not suffice; decide.wgsl
+/// does the same.
+pub(super) fn dispatch_size(groups: u32, longest: u32) -> [u32; 2] {
+    let rows = groups.div_ceil(longest).max(1);
     [groups.div_ceil(rows), rows]
 }
 
@@ -209,17 +236,31 @@ fn ensemble_number(ensemble: &Ensemble) -> u32 {
 }
 
 impl Parameters {
-    /// Everything but the list's memory layout, which [`Parameters::with_capacity`] adds.
+    /// The force field's part; the layout adds its own.
+    pub fn new(field: &CompiledForceField, model: &Model) -> Self {
+        let mut masses = [[0.0; 4]; MOST_SPECIES];
+        for (row, mass) in masses.iter_mut().zip(&field.masses) {
+            let m = mass * field.units.mass_velocity2;
+            *row = [(1.0 / m) as f32, m as f32, (1.0 / m).sqrt() as f32, 0.0];
+        }
+        Self {
+            species_count: field.species_count() as u32,
+            row_width: row_width(field.form) as u32,
+            damping_offset: model.damping_offset,
+            table_offset: model.table_offset,
+            masses,
+            ..Self::zeroed()
+        }
+    }
+}
+
+impl ReplicaParameters {
     pub fn new(
         plan: &DynamicsPlan,
         simulation_box: &SimulationBox,
         atoms: usize,
         geometry: &ListGeometry,
-        model: &Model,
     ) -> Self {
-        let field = &plan.force_field;
-        let groups = (atoms as u32).div_ceil(WORKGROUP);
-        let [dispatch_x, dispatch_y] = dispatch_size(groups);
         let to_unit = (-32.0f64).exp2();
         let [lx, ly, lz] = simulation_box.lengths.map(|l| l * to_unit);
         let [xy, xz, yz] = simulation_box.tilts.map(|t| t * to_unit);
@@ -229,11 +270,6 @@ impl Parameters {
             [step / lx, -step * xy / (lx * ly), step * (xy * yz - xz * ly) / (lx * ly * lz)];
         let drift_yz = [step / ly, -step * yz / (ly * lz), step / lz];
         let pad = |v: [f64; 3]| [v[0] as f32, v[1] as f32, v[2] as f32, 0.0];
-        let mut masses = [[0.0; 4]; MOST_SPECIES];
-        for (row, mass) in masses.iter_mut().zip(&field.masses) {
-            let m = mass * field.units.mass_velocity2;
-            *row = [(1.0 / m) as f32, m as f32, (1.0 / m).sqrt() as f32, 0.0];
-        }
         let (relaxation, cap) = match plan.ensemble {
             Ensemble::Nve => (f64::INFINITY, None),
             Ensemble::NoseHoover { relaxation } | Ensemble::StochasticRescaling { relaxation } => {
@@ -244,26 +280,17 @@ impl Parameters {
         let dof = degrees_of_freedom(atoms, plan.ensemble.conserves_momentum());
         // Rounding must not let an atom pass half the skin unnoticed.
         let rebuild = 0.5 * geometry.skin * (1.0 - 1e-4);
+        let [a, b, c] = geometry.cells;
         Self {
             atoms: atoms as u32,
-            stride: groups * WORKGROUP,
-            capacity: 0,
-            groups,
-            cells: [geometry.cells[0], geometry.cells[1], geometry.cells[2], geometry.cell_count()],
-            to_cartesian_x: pad([lx, xy, xz]),
-            to_cartesian_yz: pad([ly, yz, lz]),
-            drift_x: pad(drift_x),
-            drift_yz: pad(drift_yz),
+            groups: (atoms as u32).div_ceil(WORKGROUP),
+            ensemble: ensemble_number(&plan.ensemble),
             half_timestep: (0.5 * step) as f32,
+            cells: [a, b, c, geometry.cell_count()],
+            frame: [pad([lx, xy, xz]), pad([ly, yz, lz])],
+            drift: [pad(drift_x), pad(drift_yz)],
             list_r2: (geometry.radius * geometry.radius * (1.0 + 1e-5)) as f32,
             rebuild_r2: (rebuild * rebuild) as f32,
-            species_count: field.species_count() as u32,
-            row_width: row_width(field.form) as u32,
-            damping_offset: model.damping_offset,
-            table_offset: model.table_offset,
-            ensemble: ensemble_number(&plan.ensemble),
-            dispatch_x,
-            dispatch_y,
             degrees_of_freedom: dof as f32,
             relaxation2: if relaxation.is_finite() {
                 (relaxation * relaxation) as f32
@@ -273,38 +300,26 @@ impl Parameters {
             decay_minus_one: (-step / relaxation).exp_m1() as f32,
             fastest: cap.map_or(0.0, |cap| (cap / step) as f32),
             random_key: RandomStream::new(plan.seed, Stream::Langevin).key(),
-            masses,
         }
-    }
-
-    pub fn with_capacity(mut self, capacity: u32) -> Self {
-        self.capacity = capacity;
-        self
     }
 }
 
-/// The numbers that the thermostat kernels read for each step: (kT, a, b, 0), one more entry than
-/// steps because a step's end looks at the next target.
-pub(super) fn schedule(plan: &DynamicsPlan, from: u64, steps: u32, dof: f64) -> Vec<[f32; 4]> {
+/// The numbers that the thermostat kernels read for a step: (kT, a, b, 0).
+pub(super) fn schedule_entry(plan: &DynamicsPlan, step: u64, dof: f64) -> [f32; 4] {
     use crate::dynamics::thermostat::{langevin_constants, rescaling_numbers};
-    let units = &plan.force_field.units;
-    (from..=from + u64::from(steps))
-        .map(|step| {
-            let kt = units.boltzmann * plan.temperature.at(step);
-            match plan.ensemble {
-                Ensemble::StochasticRescaling { .. } => {
-                    let [first, squares] = rescaling_numbers(plan.seed, step, dof);
-                    [kt as f32, first as f32, squares as f32, 0.0]
-                }
-                Ensemble::Langevin { relaxation, .. } => {
-                    // The kernels' masses are already in energy per velocity².
-                    let [_, noise] = langevin_constants(kt, 1.0, relaxation, plan.timestep);
-                    [kt as f32, noise as f32, 0.0, 0.0]
-                }
-                _ => [kt as f32, 0.0, 0.0, 0.0],
-            }
-        })
-        .collect()
+    let kt = plan.force_field.units.boltzmann * plan.temperature.at(step);
+    match plan.ensemble {
+        Ensemble::StochasticRescaling { .. } => {
+            let [first, squares] = rescaling_numbers(plan.seed, step, dof);
+            [kt as f32, first as f32, squares as f32, 0.0]
+        }
+        Ensemble::Langevin { relaxation, .. } => {
+            // The kernels' masses are already in energy per velocity².
+            let [_, noise] = langevin_constants(kt, 1.0, relaxation, plan.timestep);
+            [kt as f32, noise as f32, 0.0, 0.0]
+        }
+        _ => [kt as f32, 0.0, 0.0, 0.0],
+    }
 }
 
 #[cfg(test)]
@@ -313,10 +328,12 @@ mod tests {
 
     #[test]
     fn dispatches_cover_every_workgroup() {
-        for groups in [1, 65_535, 65_536, 130_001, 1 << 22] {
-            let [x, y] = dispatch_size(groups);
-            assert!(x <= LONGEST_DISPATCH && y <= LONGEST_DISPATCH);
-            assert!(u64::from(x) * u64::from(y) >= u64::from(groups));
+        for longest in [3, 7, 65_535] {
+            for groups in [1, 2, 3, 7, 49, 65_535, 65_536, 130_001, 1 << 22] {
+                let [x, y] = dispatch_size(groups, longest);
+                assert!(x <= longest && u64::from(y) <= u64::from(groups.div_ceil(longest)));
+                assert!(u64::from(x) * u64::from(y) >= u64::from(groups));
+            }
         }
     }
 

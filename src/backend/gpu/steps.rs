@@ -2,28 +2,31 @@
 
 use super::buffers::Buffers;
 use super::kernels::{Kernel, Role};
-use super::parameters::Parameters;
+use super::layout::Layout;
+use super::parameters::dispatch_size;
 use super::pipelines::Pipelines;
 use super::timing::Timers;
 
 /// How many workgroups a kernel runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Extent {
-    /// One thread an atom.
+    /// One thread an atom; part by part where the kernel works on the list.
     Atoms,
     /// One workgroup.
     Single,
+    /// One workgroup a replica.
+    Replicas,
     /// As [`Extent::Atoms`], if the device decided to rebuild.
     AtomsIfRebuilding,
-    /// As [`Extent::Single`], if the device decided to rebuild.
-    SingleIfRebuilding,
+    /// As [`Extent::Replicas`], if the device decided to rebuild.
+    ReplicasIfRebuilding,
 }
 
 /// Records dispatches: in one pass, or in a pass each when they are timed.
 pub(super) struct Recorder<'a> {
     pub pipelines: &'a Pipelines,
     pub buffers: &'a Buffers,
-    pub parameters: &'a Parameters,
+    pub layout: &'a Layout,
     pub timers: Option<&'a mut Timers>,
 }
 
@@ -32,19 +35,30 @@ impl Recorder<'_> {
         &self,
         pass: &mut wgpu::ComputePass<'_>,
         kernel: Kernel,
-        group: &wgpu::BindGroup,
+        groups: &[wgpu::BindGroup],
         extent: Extent,
     ) {
         pass.set_pipeline(&self.pipelines.get(kernel).pipeline);
-        pass.set_bind_group(0, group, &[]);
         let arguments = self.buffers.get(Role::Arguments);
-        match extent {
-            Extent::Atoms => {
-                pass.dispatch_workgroups(self.parameters.dispatch_x, self.parameters.dispatch_y, 1);
+        let by_part = kernel.by_part();
+        for (n, (group, part)) in groups.iter().zip(self.layout.parts()).enumerate() {
+            pass.set_bind_group(0, group, &[]);
+            match extent {
+                Extent::Atoms => {
+                    let workgroups = if by_part { part.groups } else { self.layout.workgroups() };
+                    let [x, y] = dispatch_size(workgroups, self.layout.parameters.longest_dispatch);
+                    pass.dispatch_workgroups(x, y, 1);
+                }
+                Extent::Single => pass.dispatch_workgroups(1, 1, 1),
+                Extent::Replicas => {
+                    pass.dispatch_workgroups(self.layout.parameters.replicas, 1, 1);
+                }
+                Extent::AtomsIfRebuilding => {
+                    let at = if by_part { 32 + 16 * n as u64 } else { 0 };
+                    pass.dispatch_workgroups_indirect(arguments, at);
+                }
+                Extent::ReplicasIfRebuilding => pass.dispatch_workgroups_indirect(arguments, 16),
             }
-            Extent::Single => pass.dispatch_workgroups(1, 1, 1),
-            Extent::AtomsIfRebuilding => pass.dispatch_workgroups_indirect(arguments, 0),
-            Extent::SingleIfRebuilding => pass.dispatch_workgroups_indirect(arguments, 16),
         }
     }
 
@@ -57,7 +71,7 @@ impl Recorder<'_> {
         if self.timers.is_none() {
             let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
             for (kernel, extent) in kernels {
-                self.dispatch(&mut pass, kernel, self.buffers.group(kernel), extent);
+                self.dispatch(&mut pass, kernel, self.buffers.groups(kernel), extent);
             }
             return;
         }
@@ -68,7 +82,7 @@ impl Recorder<'_> {
                 label: Some(name),
                 timestamp_writes,
             });
-            self.dispatch(&mut pass, kernel, self.buffers.group(kernel), extent);
+            self.dispatch(&mut pass, kernel, self.buffers.groups(kernel), extent);
         }
     }
 
@@ -79,7 +93,7 @@ impl Recorder<'_> {
             encoder,
             [
                 (Kernel::Bin, Extent::Atoms),
-                (Kernel::Prefix, Extent::Single),
+                (Kernel::Prefix, Extent::Replicas),
                 (Kernel::Scatter, Extent::Atoms),
                 (Kernel::Gather, Extent::Atoms),
                 (Kernel::Settle, Extent::Atoms),
@@ -88,14 +102,16 @@ impl Recorder<'_> {
         );
     }
 
-    /// Builds the list again from the positions and order it had: after its buffer has grown.
+    /// Builds the lists again from the positions and order they had: after their buffers have grown.
+    /// The control blocks must call for it.
     pub fn list_again(&mut self, encoder: &mut wgpu::CommandEncoder) {
         encoder.clear_buffer(self.buffers.get(Role::CellCount), 0, None);
         {
             let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
-            self.dispatch(&mut pass, Kernel::Bin, self.buffers.bin_list_group(), Extent::Atoms);
-            let prefix = self.buffers.group(Kernel::Prefix);
-            self.dispatch(&mut pass, Kernel::Prefix, prefix, Extent::Single);
+            let bin = std::slice::from_ref(self.buffers.bin_list_group());
+            self.dispatch(&mut pass, Kernel::Bin, bin, Extent::Atoms);
+            let prefix = self.buffers.groups(Kernel::Prefix);
+            self.dispatch(&mut pass, Kernel::Prefix, prefix, Extent::Replicas);
         }
         encoder.clear_buffer(self.buffers.get(Role::CellCount), 0, None);
         self.run(encoder, [(Kernel::List, Extent::Atoms)]);
@@ -106,10 +122,10 @@ impl Recorder<'_> {
         let one = [(Kernel::Drift, Extent::Atoms)]
             .into_iter()
             .chain(REBUILD_IF_NEEDED)
-            .chain([(Kernel::Force, Extent::Atoms), (Kernel::Thermostat, Extent::Single)]);
-        let all = std::iter::once((Kernel::Thermostat, Extent::Single))
+            .chain([(Kernel::Force, Extent::Atoms), (Kernel::Thermostat, Extent::Replicas)]);
+        let all = std::iter::once((Kernel::Thermostat, Extent::Replicas))
             .chain((0..steps).flat_map(move |_| one.clone()))
-            .chain([(Kernel::Finish, Extent::Atoms), (Kernel::CloseChunk, Extent::Single)]);
+            .chain([(Kernel::Finish, Extent::Atoms), (Kernel::CloseChunk, Extent::Replicas)]);
         self.run(encoder, all);
     }
 }
@@ -118,7 +134,7 @@ impl Recorder<'_> {
 pub(super) const REBUILD_IF_NEEDED: [(Kernel, Extent); 7] = [
     (Kernel::Decide, Extent::Single),
     (Kernel::Bin, Extent::AtomsIfRebuilding),
-    (Kernel::Prefix, Extent::SingleIfRebuilding),
+    (Kernel::Prefix, Extent::ReplicasIfRebuilding),
     (Kernel::Scatter, Extent::AtomsIfRebuilding),
     (Kernel::Gather, Extent::AtomsIfRebuilding),
     (Kernel::Settle, Extent::AtomsIfRebuilding),

@@ -5,7 +5,8 @@ mod pairs;
 mod session;
 mod sorption;
 
-use super::{Backend, Capabilities, DeviceKind, DynamicsSession};
+use super::replicas::Independent;
+use super::{Backend, Capabilities, DeviceKind, DynamicsSession, Replica, ReplicaSession};
 use crate::descriptor::{BoundPlan, DescriptorSession};
 use crate::dynamics::{DynamicsPlan, DynamicsState};
 use crate::error::Result;
@@ -65,6 +66,10 @@ impl Backend for ReferenceBackend {
         from: &DynamicsState,
     ) -> Result<Box<dyn DynamicsSession>> {
         Ok(Box::new(ReferenceSession::resume(template, plan, from, &self.capabilities.signature)?))
+    }
+
+    fn replicas(&self, replicas: &[Replica<'_>]) -> Result<Box<dyn ReplicaSession>> {
+        Ok(Box::new(Independent::new(self, replicas, 1)?))
     }
 
     fn descriptors<'a>(&self, plan: &'a BoundPlan<'a>) -> Result<Box<dyn DescriptorSession + 'a>> {

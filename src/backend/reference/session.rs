@@ -57,9 +57,12 @@ impl ReferenceSession {
         let mut session = Self::assemble(&template, plan, positions, from.velocities.clone())?;
         session.thermostat = from.thermostat;
         session.step = from.step;
-        // The forces at this step were counted before the state was saved.
-        session.forces()?;
         session.splice_visits = from.splice_visits;
+        if from.step > 0 {
+            // The forces at this step were counted before the state was saved.
+            session.forces()?;
+            session.splice_visits = from.splice_visits;
+        }
         Ok(session)
     }
 
