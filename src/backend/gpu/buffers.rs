@@ -107,7 +107,7 @@ pub(super) fn largest_capacity(context: &Context, stride: u32) -> u64 {
     (largest_buffer(context) / (4 * u64::from(stride))).saturating_sub(1)
 }
 
-fn largest_buffer(context: &Context) -> u64 {
+pub(super) fn largest_buffer(context: &Context) -> u64 {
     context.limits.max_storage_buffer_binding_size.min(context.limits.max_buffer_size)
 }
 
@@ -299,7 +299,7 @@ impl Buffers {
     }
 }
 
-fn staging(context: &Context, size: u64) -> Result<wgpu::Buffer> {
+pub(super) fn staging(context: &Context, size: u64) -> Result<wgpu::Buffer> {
     context.guarded("reading back", || {
         context.device.create_buffer(&wgpu::BufferDescriptor {
             label: Some("staging"),

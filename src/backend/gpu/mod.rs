@@ -8,6 +8,7 @@
 
 mod buffers;
 mod context;
+mod descriptor;
 mod kernels;
 mod parameters;
 mod pipelines;
@@ -54,7 +55,7 @@ impl GpuBackend {
             force_precision: 5e-6,
             energy_precision: 1e-6,
             virial_precision: 1e-5,
-            descriptor_precision: 2e-5,
+            descriptor_precision: 5e-5,
         };
         Ok(Self { capabilities, context: Arc::new(context), pipelines: Mutex::default() })
     }
@@ -114,9 +115,6 @@ impl Backend for GpuBackend {
     }
 
     fn descriptors<'a>(&self, plan: &'a BoundPlan<'a>) -> Result<Box<dyn DescriptorSession + 'a>> {
-        Ok(Box::new(super::cpu::descriptor::CpuDescriptors::start(
-            plan,
-            super::cpu::Level::best(),
-        )?))
+        Ok(Box::new(descriptor::GpuDescriptors::start(&self.context, plan)?))
     }
 }

@@ -34,6 +34,7 @@ pub(super) fn exp2<const FMA: bool>(t: f32) -> f32 {
 
 /// ½[cos(πx) + 1] = cos²(πx/2) for x in [0, 1], 0 beyond. Taylor's series of the cosine: the rest
 /// is below 1e-8.
+#[allow(clippy::excessive_precision)]
 #[inline(always)]
 pub(super) fn cutoff_function<const FMA: bool>(x: f32) -> f32 {
     let s = x * x * 2.467_401_1;
