@@ -14,6 +14,8 @@ pub mod io;
 pub mod plot;
 pub mod potential;
 pub mod protocol;
+pub mod report;
+pub mod sorption;
 pub mod system;
 
 pub use error::{Error, Result};

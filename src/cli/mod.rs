@@ -4,9 +4,12 @@ mod bench;
 mod convert;
 mod descriptors;
 mod devices;
+mod dynamics;
 mod evaluate;
 mod progress;
+mod report;
 mod run;
+mod sorption;
 
 use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -35,6 +38,12 @@ enum Command {
     Descriptors(descriptors::Arguments),
     /// Convert a structure between file formats
     Convert(convert::Arguments),
+    /// How atoms move in a trajectory: displacements, scattering, diffusion, vibrations
+    Dynamics(dynamics::Arguments),
+    /// Write a run's page again, or one page that compares several runs
+    Report(report::Arguments),
+    /// Water sorption of pore matrices: isotherms, gradients, design
+    Sorption(sorption::Arguments),
     /// Measure speed, accuracy and drift of devices side by side
     Bench(bench::Arguments),
 }
@@ -80,6 +89,9 @@ fn dispatch(arguments: Arguments) -> Result<()> {
         Command::Evaluate(arguments) => evaluate::main(&arguments),
         Command::Descriptors(arguments) => descriptors::main(&arguments),
         Command::Convert(arguments) => convert::main(&arguments),
+        Command::Dynamics(arguments) => dynamics::main(&arguments),
+        Command::Report(arguments) => report::main(&arguments),
+        Command::Sorption(arguments) => sorption::main(arguments),
         Command::Bench(arguments) => bench::main(arguments),
     }
 }

@@ -13,6 +13,7 @@ mod kernels;
 mod parameters;
 mod pipelines;
 mod session;
+mod sorption;
 mod steps;
 mod timing;
 
@@ -23,6 +24,7 @@ use super::{Backend, Capabilities, DeviceKind, DynamicsSession};
 use crate::descriptor::{BoundPlan, DescriptorSession};
 use crate::dynamics::{DynamicsPlan, DynamicsState};
 use crate::error::Result;
+use crate::sorption::{Gradients, Isotherms, Lattices, Loss, SorptionPlan};
 use crate::system::Structure;
 
 pub use context::{
@@ -41,6 +43,7 @@ pub struct GpuBackend {
     capabilities: Capabilities,
     context: Arc<Context>,
     pipelines: Mutex<HashMap<PotentialKind, Arc<Pipelines>>>,
+    sorption: sorption::Programs,
 }
 
 impl GpuBackend {
@@ -57,7 +60,12 @@ impl GpuBackend {
             virial_precision: 1e-5,
             descriptor_precision: 5e-5,
         };
-        Ok(Self { capabilities, context: Arc::new(context), pipelines: Mutex::default() })
+        Ok(Self {
+            capabilities,
+            context: Arc::new(context),
+            pipelines: Mutex::default(),
+            sorption: sorption::Programs::default(),
+        })
     }
 
     /// The adapter in use.
@@ -116,5 +124,18 @@ impl Backend for GpuBackend {
 
     fn descriptors<'a>(&self, plan: &'a BoundPlan<'a>) -> Result<Box<dyn DescriptorSession + 'a>> {
         Ok(Box::new(descriptor::GpuDescriptors::start(&self.context, plan)?))
+    }
+
+    fn sorption(&self, lattices: &Lattices, plan: &SorptionPlan) -> Result<Isotherms> {
+        sorption::isotherms(self, lattices, plan)
+    }
+
+    fn sorption_gradient(
+        &self,
+        lattices: &Lattices,
+        plan: &SorptionPlan,
+        loss: &dyn Loss,
+    ) -> Result<Gradients> {
+        sorption::gradients(self, lattices, plan, loss)
     }
 }
