@@ -467,3 +467,21 @@ fn the_command_writes_both_files_and_never_replaces_them_silently() {
         DescriptorPlan::load(path.as_ref()).unwrap_or_else(|e| panic!("{e}"));
     }
 }
+
+#[test]
+fn bench_descriptors_prints_what_it_promises() {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_fulgurite"));
+    command.args(["bench", "descriptors", "--device", "cpu", "--device", "reference"]);
+    command.args(["--atoms", "3000", "--repeats", "1", "--json"]);
+    let output = command.assert().success().get_output().stdout.clone();
+    let results: serde_json::Value = serde_json::from_slice(&output).expect("JSON");
+    let results = results.as_array().expect("a list");
+    assert_eq!(results.len(), 8);
+    for result in results {
+        assert!(result["centres_per_second"].as_f64().is_some_and(|x| x > 0.0), "{result}");
+        assert!(result["ratio"].as_f64().is_some_and(|x| x > 0.0), "{result}");
+        assert!(result["error"].as_f64().is_some_and(|x| x < 2e-5), "{result}");
+    }
+    let mut command = Command::new(env!("CARGO_BIN_EXE_fulgurite"));
+    command.args(["bench", "descriptors", "--atoms", "0"]).assert().code(2);
+}
