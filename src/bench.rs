@@ -1,5 +1,9 @@
 //! Benchmarks: speed, accuracy and drift of devices side by side in one run.
 
+mod descriptors;
+
+pub use descriptors::{DescriptorBenchmark, DescriptorResult, descriptors};
+
 use std::sync::Arc;
 use std::time::Instant;
 

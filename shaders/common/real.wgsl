@@ -53,7 +53,11 @@ fn exp2_of_distance(rate: f32, d: Distance) -> f32 {
     let leading = ah * rh;
     let rest = ah * rl + (al * d.r + rate * d.residual);
     let whole = max(round(leading + rest), -126.0);
-    let f = (leading - whole) + rest;
+    return exp2_of_parts(whole, (leading - whole) + rest);
+}
+
+// 2^(whole + f) for an integer, not below -126, and |f| <= 1/2.
+fn exp2_of_parts(whole: f32, f: f32) -> f32 {
     var q = 0.00015461447765119374;
     q = fma(q, f, 0.0013390866806730628);
     q = fma(q, f, 0.009618056938052177);

@@ -1,7 +1,9 @@
 //! `fulgurite bench`.
 
 use clap::{Args, Subcommand};
-use fulgurite::bench::{MdBenchmark, MdResult, molecular_dynamics};
+use fulgurite::bench::{
+    DescriptorBenchmark, DescriptorResult, MdBenchmark, MdResult, descriptors, molecular_dynamics,
+};
 use fulgurite::{Error, Result};
 
 use super::say;
@@ -35,30 +37,80 @@ enum What {
         #[arg(long)]
         json: bool,
     },
+    /// Structural descriptors of sodium silicate
+    Descriptors {
+        /// Device to measure; give it several times to compare in one run
+        #[arg(long = "device", default_value = "auto")]
+        devices: Vec<String>,
+        /// Atoms, in copies of a 3000-atom sample
+        #[arg(long, default_value_t = 24000)]
+        atoms: usize,
+        /// Measurements, of which the median counts
+        #[arg(long, default_value_t = 5)]
+        repeats: usize,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Sorption isotherms of random lattices and their gradients
+    Sorption(super::sorption::BenchArguments),
 }
 
-pub fn main(arguments: Arguments) -> Result<()> {
-    let What::Md { devices, atoms, replicas, steps, repeats, json } = arguments.what;
-    if atoms == 0 || replicas == 0 || steps == Some(0) || repeats == 0 {
-        return Err(Error::config(
-            "bench md",
-            "atoms, replicas, steps and repeats must be positive",
-            "give positive numbers",
-        ));
-    }
+/// Runs a benchmark behind a spinner and prints one line a result, or JSON.
+fn report<T: serde::Serialize>(
+    json: bool,
+    run: impl FnOnce(&mut dyn FnMut(&str)) -> Result<Vec<T>>,
+    line: impl Fn(&T) -> String,
+) -> Result<()> {
     let spinner = indicatif::ProgressBar::new_spinner();
-    let benchmark = MdBenchmark { devices, atoms, replicas, steps, repeats };
-    let results = molecular_dynamics(&benchmark, |what| spinner.set_message(what.to_owned()))?;
+    let results = run(&mut |what| spinner.set_message(what.to_owned()))?;
     spinner.finish_and_clear();
     if json {
         let text = serde_json::to_string_pretty(&results)
             .map_err(|e| Error::io("write", "standard output", std::io::Error::other(e)))?;
         return say(&text);
     }
-    for result in &results {
-        say(&line(result))?;
+    results.iter().try_for_each(|result| say(&line(result)))
+}
+
+pub fn main(arguments: Arguments) -> Result<()> {
+    let positive = |what: &str, sound: bool| {
+        if sound {
+            return Ok(());
+        }
+        Err(Error::config(what, "sizes must be positive", "give positive numbers"))
+    };
+    match arguments.what {
+        What::Md { devices, atoms, replicas, steps, repeats, json } => {
+            let sound = atoms > 0 && replicas > 0 && steps != Some(0) && repeats > 0;
+            positive("bench md", sound)?;
+            let benchmark = MdBenchmark { devices, atoms, replicas, steps, repeats };
+            report(json, |said| molecular_dynamics(&benchmark, said), line)
+        }
+        What::Descriptors { devices, atoms, repeats, json } => {
+            positive("bench descriptors", atoms > 0 && repeats > 0)?;
+            let benchmark = DescriptorBenchmark { devices, atoms, repeats };
+            report(json, |said| descriptors(&benchmark, said), descriptor_line)
+        }
+        What::Sorption(arguments) => super::sorption::bench(arguments),
     }
-    Ok(())
+}
+
+fn descriptor_line(r: &DescriptorResult) -> String {
+    format!(
+        "{}\n  {}: {} centres × {} features, {:.3e} centres/s ({:.2e} to {:.2e}), {:.2} × the first \
+         device\n  {:.3} s to sort atoms and make kernels ready, largest error {:.1e}",
+        r.device,
+        r.descriptor,
+        r.centres,
+        r.columns,
+        r.centres_per_second,
+        r.range[0],
+        r.range[1],
+        r.ratio,
+        r.setup_seconds,
+        r.error,
+    )
 }
 
 fn line(r: &MdResult) -> String {

@@ -7,7 +7,7 @@
 //! With `averaged`, q̄_lm(i), the mean of q_lm over the atom and its N_b neighbours of the same
 //! group, takes the place of q_lm: Lechner, Dellago, J. Chem. Phys. 129, 114707 (2008), doi:10.1063/1.2977970.
 //!
-//! An atom without neighbours has q = w = 0. Neighbours have equal weights, so the parameters jump
+//! w_l vanishes for odd l. An atom without neighbours has q = w = 0. Neighbours have equal weights, so the parameters jump
 //! where a neighbour crosses the cutoff: put it into a minimum of g(r).
 
 use super::entry::Entry;
@@ -60,6 +60,10 @@ fn invariants(real: &[f64], symbols: &[(i32, i32, f64)]) -> [f64; 2] {
         return [0.0; 2];
     }
     let q = (4.0 * std::f64::consts::PI / real.len() as f64 * square).sqrt();
+    if l % 2 == 1 {
+        // Exchanging two columns of the symbol changes its sign.
+        return [q, 0.0];
+    }
     let complex = complex_components(real);
     let at = |m: i32| complex[(l + m) as usize];
     let mut w = 0.0;

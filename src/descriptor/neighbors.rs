@@ -52,8 +52,12 @@ impl CellList {
         }
         let widths = simulation_box.perpendicular_widths();
         let most = (structure.len() as f64).cbrt().ceil().max(1.0);
-        // Two cells a cutoff: of 5³ half-cells fewer atoms are in vain than of 3³ whole ones.
-        let cells = widths.map(|w| (2.0 * w / cutoff).floor().clamp(1.0, most) as usize);
+        // Two cells a cutoff where a row of five then still has some atoms: of 5³ half-cells fewer
+        // atoms are in vain than of 3³ whole ones, but rows cost too.
+        let kept = (0..structure.len()).filter(|&atom| keep(atom)).count() as f64;
+        let row = kept / simulation_box.volume() * 0.625 * cutoff.powi(3);
+        let each = if row > 6.0 { 2.0 } else { 1.0 };
+        let cells = widths.map(|w| (each * w / cutoff).floor().clamp(1.0, most) as usize);
         let mut reach = [0; 3];
         for k in 0..3 {
             reach[k] = (cutoff * cells[k] as f64 / widths[k]).ceil() as usize;

@@ -213,7 +213,7 @@ impl Buffers {
     }
 }
 
-fn staging(context: &Context, size: u64) -> Result<wgpu::Buffer> {
+pub(super) fn staging(context: &Context, size: u64) -> Result<wgpu::Buffer> {
     context.guarded(&format!("reading back {size} bytes"), || {
         context.device.create_buffer(&wgpu::BufferDescriptor {
             label: Some("staging"),

@@ -186,6 +186,11 @@ pub struct Context {
 }
 
 impl Context {
+    /// Bytes of the largest buffer that a kernel can be given whole.
+    pub fn largest_binding(&self) -> u64 {
+        self.limits.max_storage_buffer_binding_size.min(self.limits.max_buffer_size)
+    }
+
     /// Opens an adapter with its own limits and the optional features that are used.
     pub fn open(choice: AdapterChoice, options: GpuOptions) -> Result<Self> {
         let instance = instance(options.checked);

@@ -430,13 +430,13 @@ impl PotentialKind {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::potential::DAMPING_TERMS;
     use crate::potential::wgsl::FORM_KINDS;
     use wgpu::naga;
 
-    fn validated(text: &str, what: &str) -> naga::Module {
+    pub(in crate::backend::gpu) fn validated(text: &str, what: &str) -> naga::Module {
         let module = naga::front::wgsl::parse_str(text)
             .unwrap_or_else(|e| panic!("{what}: {}", e.emit_to_string(text)));
         // No capability beyond plain WebGPU.

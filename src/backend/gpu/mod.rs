@@ -9,6 +9,7 @@
 
 mod buffers;
 mod context;
+mod descriptor;
 mod kernels;
 mod layout;
 mod observe;
@@ -63,7 +64,7 @@ impl GpuBackend {
             force_precision: 5e-6,
             energy_precision: 1e-6,
             virial_precision: 1e-5,
-            descriptor_precision: 2e-5,
+            descriptor_precision: 5e-5,
         };
         Ok(Self {
             capabilities,
@@ -137,10 +138,7 @@ impl Backend for GpuBackend {
     }
 
     fn descriptors<'a>(&self, plan: &'a BoundPlan<'a>) -> Result<Box<dyn DescriptorSession + 'a>> {
-        Ok(Box::new(super::cpu::descriptor::CpuDescriptors::start(
-            plan,
-            super::cpu::Level::best(),
-        )?))
+        Ok(Box::new(descriptor::GpuDescriptors::start(&self.context, plan)?))
     }
 
     fn sorption(&self, lattices: &Lattices, plan: &SorptionPlan) -> Result<Isotherms> {

@@ -40,27 +40,38 @@ impl Pipelines {
 }
 
 fn compile(context: &Context, kernel: Kernel, potential: PotentialKind) -> Pipeline {
-    let device = &context.device;
     let source = kernel.source();
+    let bindings: Vec<Access> = source.bindings.iter().map(|(_, access)| *access).collect();
+    build(context, source.name, source.entry, kernel.wgsl(potential), &bindings)
+}
+
+/// Compiles a kernel of ours; to be called guarded.
+pub(super) fn build(
+    context: &Context,
+    name: &str,
+    entry: &str,
+    text: String,
+    bindings: &[Access],
+) -> Pipeline {
+    let device = &context.device;
     let checks = if context.options.checked {
         wgpu::ShaderRuntimeChecks::checked()
     } else {
         wgpu::ShaderRuntimeChecks::unchecked()
     };
     let descriptor = wgpu::ShaderModuleDescriptor {
-        label: Some(source.name),
-        source: wgpu::ShaderSource::Wgsl(kernel.wgsl(potential).into()),
+        label: Some(name),
+        source: wgpu::ShaderSource::Wgsl(text.into()),
     };
     // SAFETY: the text is ours alone. Every index is bounded by a count in `Parameters` or by a
     // number that a kernel wrote after such a check (list entries, cell starts, atoms' indices),
     // every loop ends, divisors are constants or positive counts; the tests run the same kernels
     // with all checks on.
     let module = unsafe { device.create_shader_module_trusted(descriptor, checks) };
-    let entries: Vec<wgpu::BindGroupLayoutEntry> = source
-        .bindings
+    let entries: Vec<wgpu::BindGroupLayoutEntry> = bindings
         .iter()
         .enumerate()
-        .map(|(binding, (_, access))| wgpu::BindGroupLayoutEntry {
+        .map(|(binding, access)| wgpu::BindGroupLayoutEntry {
             binding: binding as u32,
             visibility: wgpu::ShaderStages::COMPUTE,
             ty: wgpu::BindingType::Buffer {
@@ -76,19 +87,19 @@ fn compile(context: &Context, kernel: Kernel, potential: PotentialKind) -> Pipel
         })
         .collect();
     let layout = device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
-        label: Some(source.name),
+        label: Some(name),
         entries: &entries,
     });
     let pipeline_layout = device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
-        label: Some(source.name),
+        label: Some(name),
         bind_group_layouts: &[Some(&layout)],
         immediate_size: 0,
     });
     let pipeline = device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
-        label: Some(source.name),
+        label: Some(name),
         layout: Some(&pipeline_layout),
         module: &module,
-        entry_point: Some(source.entry),
+        entry_point: Some(entry),
         compilation_options: wgpu::PipelineCompilationOptions {
             constants: &[],
             // every kernel writes its workgroup memory before reading it

@@ -541,7 +541,7 @@ fn geometry(replica: &Replica<'_>, field: &Arc<CompiledForceField>) -> Result<Li
 
 fn limits(context: &Context) -> Limits {
     let own = &context.limits;
-    let binding = own.max_storage_buffer_binding_size.min(own.max_buffer_size);
+    let binding = context.largest_binding();
     let dispatch = own.max_compute_workgroups_per_dimension;
     let options = &context.options;
     Limits {

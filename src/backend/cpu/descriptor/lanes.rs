@@ -34,6 +34,7 @@ pub(super) fn exp2<const FMA: bool>(t: f32) -> f32 {
 
 /// ½[cos(πx) + 1] = cos²(πx/2) for x in [0, 1], 0 beyond. Taylor's series of the cosine: the rest
 /// is below 1e-8.
+#[allow(clippy::excessive_precision)]
 #[inline(always)]
 pub(super) fn cutoff_function<const FMA: bool>(x: f32) -> f32 {
     let s = x * x * 2.467_401_1;
@@ -47,12 +48,19 @@ pub(super) fn cutoff_function<const FMA: bool>(x: f32) -> f32 {
     if x < 1.0 { p * p } else { 0.0 }
 }
 
-/// Sum of the lanes, in a fixed order.
+/// Sum of the lanes, in a fixed order: halves, quarters, …
 #[inline(always)]
 pub(super) fn total(lanes: &Lane) -> f64 {
-    let mut sum = 0.0;
-    for k in 0..LANES {
-        sum += f64::from(lanes[k]);
+    let mut sums = [0f64; LANES / 2];
+    for k in 0..LANES / 2 {
+        sums[k] = f64::from(lanes[k]) + f64::from(lanes[k + LANES / 2]);
     }
-    sum
+    let mut half = LANES / 4;
+    while half > 0 {
+        for k in 0..half {
+            sums[k] += sums[k + half];
+        }
+        half /= 2;
+    }
+    sums[0]
 }
