@@ -33,6 +33,8 @@ checkpoint = 0.148
 interval = 0.02
 rdf_cutoff = 3.0
 rdf_bin = 0.02
+measure = ["dynamics", "collective-scattering", "distinct-van-hove", "vibrations", "inherent-structure"]
+vibrations_interval = 0.008
 [ensemble]
 seeds = [1, 2]
 [[stage]]

@@ -6,6 +6,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::run::RunFiles;
+use crate::analysis::curves::significant;
 use crate::analysis::{Mean, PartialRdf, mean_and_standard_error, structure_factor};
 use crate::backend::Backend;
 use crate::config::{StageKind, load_run};
@@ -70,7 +71,9 @@ pub fn transitions(
                 let same = p.members.iter().find(|m| m.directory == member.directory)?;
                 same.stages.iter().find_map(|s| match &s.kind {
                     StageKind::Dynamics { from, to, steps, ramp: true, .. } if to < from => {
-                        Some((from - to) / (*steps as f64 * p.timestep))
+                        // A whole number of steps is a little off the rate asked for.
+                        let rate = (from - to) / (*steps as f64 * p.timestep);
+                        significant(rate).parse().ok()
                     }
                     _ => None,
                 })
