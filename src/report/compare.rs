@@ -59,9 +59,9 @@ pub fn compare(
 }
 
 /// Members with the names that curves and rows have: those of transitions, in the same order.
-fn members<'a>(
-    runs: &'a [RunFiles],
-) -> impl Iterator<Item = (&'a RunFiles, &'a crate::protocol::MemberSummary, String)> {
+fn members(
+    runs: &[RunFiles],
+) -> impl Iterator<Item = (&RunFiles, &crate::protocol::MemberSummary, String)> {
     let several = runs.len() > 1;
     runs.iter().flat_map(move |run| {
         run.summary.members.iter().map(move |member| {
