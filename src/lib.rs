@@ -15,6 +15,7 @@ pub mod plot;
 pub mod potential;
 pub mod protocol;
 pub mod report;
+pub mod sorption;
 pub mod system;
 
 pub use error::{Error, Result};

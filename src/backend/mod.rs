@@ -15,6 +15,7 @@ use serde::Serialize;
 use crate::descriptor::{BoundPlan, DescriptorSession};
 use crate::dynamics::{DynamicsPlan, DynamicsState, Evaluation, Thermodynamics};
 use crate::error::Result;
+use crate::sorption::{Gradients, Isotherms, Lattices, Loss, SorptionPlan};
 use crate::system::Structure;
 
 /// Kind of device a backend runs on.
@@ -72,6 +73,18 @@ pub trait Backend: Send + Sync {
 
     /// Starts computing the descriptors of a structure's atoms.
     fn descriptors<'a>(&self, plan: &'a BoundPlan<'a>) -> Result<Box<dyn DescriptorSession + 'a>>;
+
+    /// Sorption isotherms of a batch of lattices.
+    fn sorption(&self, lattices: &Lattices, plan: &SorptionPlan) -> Result<Isotherms>;
+
+    /// Isotherms, a loss of each lattice and its gradient with respect to η: by the implicit
+    /// adjoint at converged points, by back-propagation through a truncated scheme.
+    fn sorption_gradient(
+        &self,
+        lattices: &Lattices,
+        plan: &SorptionPlan,
+        loss: &dyn Loss,
+    ) -> Result<Gradients>;
 }
 
 /// What [`DynamicsSession::observe`] is asked for.

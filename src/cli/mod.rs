@@ -9,6 +9,7 @@ mod evaluate;
 mod progress;
 mod report;
 mod run;
+mod sorption;
 
 use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -41,6 +42,8 @@ enum Command {
     Dynamics(dynamics::Arguments),
     /// Write a run's page again, or one page that compares several runs
     Report(report::Arguments),
+    /// Water sorption of pore matrices: isotherms, gradients, design
+    Sorption(sorption::Arguments),
     /// Measure speed, accuracy and drift of devices side by side
     Bench(bench::Arguments),
 }
@@ -88,6 +91,7 @@ fn dispatch(arguments: Arguments) -> Result<()> {
         Command::Convert(arguments) => convert::main(&arguments),
         Command::Dynamics(arguments) => dynamics::main(&arguments),
         Command::Report(arguments) => report::main(&arguments),
+        Command::Sorption(arguments) => sorption::main(arguments),
         Command::Bench(arguments) => bench::main(arguments),
     }
 }

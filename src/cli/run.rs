@@ -56,7 +56,7 @@ pub fn main(arguments: &Arguments) -> Result<()> {
 }
 
 /// A flag that SIGINT and SIGTERM set; a second signal ends the program at once.
-fn stop_on_signals() -> Result<Arc<AtomicBool>> {
+pub(super) fn stop_on_signals() -> Result<Arc<AtomicBool>> {
     let flag = Arc::new(AtomicBool::new(false));
     for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
         signal_hook::flag::register_conditional_shutdown(signal, 130, Arc::clone(&flag))

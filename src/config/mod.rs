@@ -7,6 +7,7 @@ mod plan;
 mod presets;
 mod run;
 mod run_text;
+mod sorption;
 
 pub(crate) use document::suggestion;
 pub use document::{Document, Override};
@@ -17,3 +18,4 @@ pub use plan::{
 };
 pub use presets::{PRESETS, Preset, preset};
 pub use run::{load_run, parse_run};
+pub use sorption::{SorptionConfig, load_sorption};

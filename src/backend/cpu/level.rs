@@ -69,20 +69,6 @@ impl Level {
             _ => 1,
         }
     }
-
-    /// Runs a task compiled for this instruction set.
-    pub(super) fn run<T: Task>(self, task: T) {
-        match self.0 {
-            // SAFETY: a Level exists only for instruction sets that were detected.
-            #[cfg(target_arch = "x86_64")]
-            Kind::Avx512 => unsafe { task_avx512(task) },
-            // SAFETY: as above.
-            #[cfg(target_arch = "x86_64")]
-            Kind::Avx2 => unsafe { task_avx2(task) },
-            Kind::Portable => task.run::<false>(),
-        }
-    }
-
     /// Runs [`list_block`] with this instruction set.
     pub(super) fn list_block(
         self,
@@ -106,6 +92,19 @@ impl Level {
             Kind::Portable => {
                 list_block::<Portable>(order, clusters, reach, first, last, stamps, stamp)
             }
+        }
+    }
+
+    /// Runs a task compiled for this instruction set.
+    pub(super) fn run<T: Task>(self, task: T) -> T::Output {
+        match self.0 {
+            // SAFETY: a Level exists only for instruction sets that were detected.
+            #[cfg(target_arch = "x86_64")]
+            Kind::Avx512 => unsafe { task_avx512(task) },
+            // SAFETY: as above.
+            #[cfg(target_arch = "x86_64")]
+            Kind::Avx2 => unsafe { task_avx2(task) },
+            Kind::Portable => task.run::<false>(),
         }
     }
 
@@ -169,20 +168,23 @@ impl Level {
 /// the hot path below `run` is to be `#[inline(always)]`, and without closures, which are
 /// compiled for the baseline.
 pub(super) trait Task {
+    /// What it answers.
+    type Output;
+
     /// Does the work; `FMA` says that `mul_add` is one instruction.
-    fn run<const FMA: bool>(self);
+    fn run<const FMA: bool>(self) -> Self::Output;
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx512dq,avx2,fma,popcnt")]
-fn task_avx512<T: Task>(task: T) {
-    task.run::<true>();
+fn task_avx512<T: Task>(task: T) -> T::Output {
+    task.run::<true>()
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma,popcnt")]
-fn task_avx2<T: Task>(task: T) {
-    task.run::<true>();
+fn task_avx2<T: Task>(task: T) -> T::Output {
+    task.run::<true>()
 }
 
 type Entry = unsafe fn(&KernelInput, &Block, &mut [ClusterForces]) -> Sums;

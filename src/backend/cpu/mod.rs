@@ -8,12 +8,14 @@ mod kernel;
 mod level;
 mod session;
 mod simd;
+mod sorption;
 mod tables;
 
 use super::{Backend, Capabilities, DeviceKind, DynamicsSession};
 use crate::descriptor::{BoundPlan, DescriptorSession};
 use crate::dynamics::{DynamicsPlan, DynamicsState};
 use crate::error::Result;
+use crate::sorption::{Gradients, Isotherms, Lattices, Loss, SorptionPlan};
 use crate::system::Structure;
 
 pub use level::Level;
@@ -80,5 +82,18 @@ impl Backend for CpuBackend {
 
     fn descriptors<'a>(&self, plan: &'a BoundPlan<'a>) -> Result<Box<dyn DescriptorSession + 'a>> {
         Ok(Box::new(descriptor::CpuDescriptors::start(plan, self.level)?))
+    }
+
+    fn sorption(&self, lattices: &Lattices, plan: &SorptionPlan) -> Result<Isotherms> {
+        sorption::isotherms(self.level, lattices, plan)
+    }
+
+    fn sorption_gradient(
+        &self,
+        lattices: &Lattices,
+        plan: &SorptionPlan,
+        loss: &dyn Loss,
+    ) -> Result<Gradients> {
+        sorption::gradients(self.level, lattices, plan, loss)
     }
 }

@@ -61,6 +61,9 @@ pub struct GpuOptions {
     /// Neighbours an atom may have at first (`None`: from the density). Grown when needed; it
     /// never changes a result.
     pub list_capacity: Option<u32>,
+    /// Lattices of a sorption batch that are on the device at once (`None`: as many as fit); it
+    /// never changes a result.
+    pub sorption_part: Option<usize>,
     /// Time every pass on the device, where it can be timed; slower.
     pub timestamps: bool,
 }

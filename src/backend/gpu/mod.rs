@@ -12,6 +12,7 @@ mod kernels;
 mod parameters;
 mod pipelines;
 mod session;
+mod sorption;
 mod steps;
 mod timing;
 
@@ -22,6 +23,7 @@ use super::{Backend, Capabilities, DeviceKind, DynamicsSession};
 use crate::descriptor::{BoundPlan, DescriptorSession};
 use crate::dynamics::{DynamicsPlan, DynamicsState};
 use crate::error::Result;
+use crate::sorption::{Gradients, Isotherms, Lattices, Loss, SorptionPlan};
 use crate::system::Structure;
 
 pub use context::{
@@ -40,6 +42,7 @@ pub struct GpuBackend {
     capabilities: Capabilities,
     context: Arc<Context>,
     pipelines: Mutex<HashMap<PotentialKind, Arc<Pipelines>>>,
+    sorption: sorption::Programs,
 }
 
 impl GpuBackend {
@@ -56,7 +59,12 @@ impl GpuBackend {
             virial_precision: 1e-5,
             descriptor_precision: 2e-5,
         };
-        Ok(Self { capabilities, context: Arc::new(context), pipelines: Mutex::default() })
+        Ok(Self {
+            capabilities,
+            context: Arc::new(context),
+            pipelines: Mutex::default(),
+            sorption: sorption::Programs::default(),
+        })
     }
 
     /// The adapter in use.
@@ -118,5 +126,18 @@ impl Backend for GpuBackend {
             plan,
             super::cpu::Level::best(),
         )?))
+    }
+
+    fn sorption(&self, lattices: &Lattices, plan: &SorptionPlan) -> Result<Isotherms> {
+        sorption::isotherms(self, lattices, plan)
+    }
+
+    fn sorption_gradient(
+        &self,
+        lattices: &Lattices,
+        plan: &SorptionPlan,
+        loss: &dyn Loss,
+    ) -> Result<Gradients> {
+        sorption::gradients(self, lattices, plan, loss)
     }
 }

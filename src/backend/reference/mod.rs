@@ -3,11 +3,13 @@
 mod descriptor;
 mod pairs;
 mod session;
+mod sorption;
 
 use super::{Backend, Capabilities, DeviceKind, DynamicsSession};
 use crate::descriptor::{BoundPlan, DescriptorSession};
 use crate::dynamics::{DynamicsPlan, DynamicsState};
 use crate::error::Result;
+use crate::sorption::{Gradients, Isotherms, Lattices, Loss, SorptionPlan};
 use crate::system::Structure;
 
 pub use pairs::for_each_pair;
@@ -67,5 +69,18 @@ impl Backend for ReferenceBackend {
 
     fn descriptors<'a>(&self, plan: &'a BoundPlan<'a>) -> Result<Box<dyn DescriptorSession + 'a>> {
         Ok(Box::new(descriptor::ReferenceDescriptors::start(plan)?))
+    }
+
+    fn sorption(&self, lattices: &Lattices, plan: &SorptionPlan) -> Result<Isotherms> {
+        sorption::isotherms(lattices, plan)
+    }
+
+    fn sorption_gradient(
+        &self,
+        lattices: &Lattices,
+        plan: &SorptionPlan,
+        loss: &dyn Loss,
+    ) -> Result<Gradients> {
+        sorption::gradients(lattices, plan, loss)
     }
 }

@@ -129,6 +129,8 @@ struct Centres<'a> {
 }
 
 impl Task for Centres<'_> {
+    type Output = ();
+
     #[inline(always)]
     fn run<const FMA: bool>(self) {
         let Self { bound, kernel, term, atoms, sums, width, space } = self;

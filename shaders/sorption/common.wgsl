@@ -1,0 +1,38 @@
+// Parameters and the logistic, for every sorption kernel.
+
+struct Parameters {
+    // nx, ny, nz, sites
+    size: vec4<u32>,
+    // first lattice of the dispatch, how many lattices, first point, end of the points
+    range: vec4<u32>,
+    // points in all, iterations of the truncated scheme (0: converged), most iterations, flags
+    control: vec4<u32>,
+    // w_ff/kT, w_mf/kT, tolerance, 4 Tc/T
+    couplings: vec4<f32>,
+    // noise of a residual, 1 - the contraction beyond which a derivative diverges, two spare
+    limits: vec4<f32>,
+}
+
+const KEEP_DENSITIES: u32 = 1u;
+const COTANGENT_OF_SITES: u32 = 2u;
+const START_FULL: u32 = 4u;
+
+@group(0) @binding(0) var<uniform> parameters: Parameters;
+
+const LOG2_E: f32 = 1.4426950408889634;
+
+// 1/(1 + exp(-x)) from t = -x log2 e: the same fit as on the cpu, the exponent added to the bits.
+fn logistic(argument: f32) -> f32 {
+    let t = clamp(argument, -120.0, 120.0);
+    let k = round(t);
+    let f = t - k;
+    var p = 1.546973194e-4;
+    p = fma(p, f, 1.340043217e-3);
+    p = fma(p, f, 9.618025603e-3);
+    p = fma(p, f, 5.550327214e-2);
+    p = fma(p, f, 2.402265121e-1);
+    p = fma(p, f, 6.931472067e-1);
+    p = fma(p, f, 1.0);
+    let e = bitcast<f32>(bitcast<u32>(p) + (bitcast<u32>(i32(k)) << 23u));
+    return 1.0 / (1.0 + e);
+}
