@@ -51,13 +51,17 @@ impl RunFiles {
         })
     }
 
-    /// Title, or the directory's name.
+    /// Title as configured; not the directory's name, which says nothing about the run.
     pub fn title(&self) -> String {
-        if self.summary.title.is_empty() {
-            self.directory.file_name().map_or("run".into(), |n| n.to_string_lossy().into_owned())
-        } else {
-            self.summary.title.clone()
+        match self.summary.title.as_str() {
+            "" => "Run".to_owned(),
+            title => title.to_owned(),
         }
+    }
+
+    /// Name of the directory.
+    pub fn folder(&self) -> String {
+        self.directory.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned())
     }
 }
 

@@ -24,7 +24,7 @@ const LONGEST_OF_MANY: f64 = 4.5;
 /// One member of a run, seen as a point of a transition.
 #[derive(Debug, Clone, Serialize)]
 pub struct Transition {
-    /// The run's title and the member's directory.
+    /// The run's directory and the member's.
     pub name: String,
     /// Number of atoms.
     pub atoms: usize,
@@ -53,8 +53,8 @@ pub fn transitions(
         let plan = load_run(&run.directory.join("configuration.toml"), &[]).ok();
         for member in &run.summary.members {
             let name = match member.directory.as_str() {
-                "" => run.title(),
-                directory => format!("{}, {directory}", run.title()),
+                "" => run.folder(),
+                directory => format!("{}/{directory}", run.folder()),
             };
             tell(&name);
             let home = run.directory.join(&member.directory);
