@@ -65,10 +65,7 @@ fn members(
     let several = runs.len() > 1;
     runs.iter().flat_map(move |run| {
         run.summary.members.iter().map(move |member| {
-            let folder = run
-                .directory
-                .file_name()
-                .map_or_else(String::new, |n| n.to_string_lossy().into_owned());
+            let folder = run.folder();
             let name = match (several || member.directory.is_empty(), member.directory.as_str()) {
                 (true, "") => folder,
                 (true, own) => format!("{folder}/{own}"),
