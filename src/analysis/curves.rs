@@ -8,6 +8,9 @@ use crate::io::write_atomically;
 use crate::plot::Figure;
 use crate::system::{UnitSystem, Units};
 
+/// Size of pictures: two stand beside each other on a page, with letters of its size.
+pub(crate) const SIZE: (u32, u32) = (620, 390);
+
 /// A curve with its errors.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Curve {
@@ -140,7 +143,8 @@ impl Curves {
     /// The picture: lines, with error bars where there are few points.
     pub fn figure(&self) -> Figure {
         let mut figure =
-            Figure::new(self.title.as_str(), self.x_quantity.label(), self.y_quantity.label());
+            Figure::new(self.title.as_str(), self.x_quantity.label(), self.y_quantity.label())
+                .size(SIZE.0, SIZE.1);
         for curve in &self.curves {
             let points: Vec<(f64, f64)> =
                 self.x.iter().copied().zip(curve.values.iter().copied()).collect();
@@ -166,6 +170,15 @@ impl Curves {
     }
 }
 
+/// A number with four significant digits.
+pub fn significant(value: f64) -> String {
+    if value == 0.0 || !(1e-4..1e5).contains(&value.abs()) {
+        return format!("{value:.3e}");
+    }
+    let digits = (3 - value.abs().log10().floor() as i32).clamp(0, 7) as usize;
+    format!("{value:.digits$}")
+}
+
 /// Six digits; nothing where there is no number.
 fn compact(value: f64) -> String {
     if !value.is_finite() {
@@ -186,6 +199,12 @@ fn compact(value: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn four_digits_count() {
+        let shown = [1890.8905, 0.43219, 12.0, 3.2e-6, 0.0].map(significant);
+        assert_eq!(shown, ["1891", "0.4322", "12.00", "3.200e-6", "0.000e0"]);
+    }
 
     #[test]
     fn tables_have_units_errors_and_gaps() {

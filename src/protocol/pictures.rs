@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use super::files::ThermoRow;
-use crate::analysis::curves::unit_of;
+use crate::analysis::curves::{SIZE, significant, unit_of};
 use crate::analysis::{PairRdf, TwoLines};
 use crate::error::Result;
 use crate::plot::Figure;
@@ -13,6 +13,10 @@ use crate::system::Units;
 fn label(name: &str, kind: &str, units: &Units) -> String {
     let unit = unit_of(units, kind);
     if unit.is_empty() { name.to_owned() } else { format!("{name} ({unit})") }
+}
+
+fn sized(title: &str, x: String, y: impl Into<String>) -> Figure {
+    Figure::new(title, x, y).size(SIZE.0, SIZE.1)
 }
 
 /// Potential energy per atom: against time, or for ramps against temperature, with the lines that
@@ -33,7 +37,7 @@ pub(super) fn energy(
         rows.iter().map(|r| (x(r), r.potential / atoms)).collect::<Vec<_>>()
     };
     if !ramp {
-        return Figure::new("Potential energy", label("time", "time", units), y)
+        return sized("Potential energy", label("time", "time", units), y)
             .line("", points(|r| r.time))
             .write(path);
     }
@@ -53,7 +57,11 @@ pub(super) fn energy(
             let (low, high) =
                 ends.fold((fit.break_at, fit.break_at), |e, t| (e.0.min(t), e.1.max(t)));
             let line = [low, high].map(|x| (x, u + slope * (x - t)));
-            let name = if below { String::new() } else { format!("break at {:.5}", fit.break_at) };
+            let name = if below {
+                String::new()
+            } else {
+                format!("break at {}", significant(fit.break_at))
+            };
             figure = figure.dashed(name, line.to_vec());
         }
     }
@@ -66,7 +74,7 @@ pub(super) fn temperature(path: &Path, rows: &[ThermoRow], units: &Units) -> Res
         return Ok(());
     }
     let (x, y) = (label("time", "time", units), label("temperature", "temperature", units));
-    Figure::new("Temperature", x, y)
+    sized("Temperature", x, y)
         .line("of the atoms", rows.iter().map(|r| (r.time, r.temperature)).collect())
         .dashed("target", rows.iter().map(|r| (r.time, r.target)).collect())
         .write(path)
@@ -79,7 +87,7 @@ pub(super) fn radial(path: &Path, partials: &[PairRdf], units: &Units) -> Result
     // Bonds of a network glass are thirty times higher than anything else of interest.
     let top = partials.iter().flat_map(|p| &p.g).fold(1.0_f64, |m, &g| m.max(g));
     let mut figure =
-        Figure::new("Partial pair distribution functions", label("r", "length", units), "g(r)")
+        sized("Partial pair distribution functions", label("r", "length", units), "g(r)")
             .x_range(0.0, end)
             .y_range(0.0, 1.05 * top.min(12.0));
     for p in partials {

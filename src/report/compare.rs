@@ -8,7 +8,7 @@ use super::page::{Page, number, with_error};
 use super::run::{RunFiles, directories, unit, valued};
 use super::table::Table;
 use super::transitions::{Transition, grouped, write_table};
-use crate::analysis::curves::{Curve, Curves, Quantity};
+use crate::analysis::curves::{Curve, Curves, Quantity, SIZE, significant};
 use crate::analysis::motion::{Arrhenius, arrhenius};
 use crate::error::{Error, Result};
 use crate::io::write_atomically;
@@ -59,16 +59,13 @@ pub fn compare(
 }
 
 /// Members with the names that curves and rows have: those of transitions, in the same order.
-fn members<'a>(
-    runs: &'a [RunFiles],
-) -> impl Iterator<Item = (&'a RunFiles, &'a crate::protocol::MemberSummary, String)> {
+fn members(
+    runs: &[RunFiles],
+) -> impl Iterator<Item = (&RunFiles, &crate::protocol::MemberSummary, String)> {
     let several = runs.len() > 1;
     runs.iter().flat_map(move |run| {
         run.summary.members.iter().map(move |member| {
-            let folder = run
-                .directory
-                .file_name()
-                .map_or_else(String::new, |n| n.to_string_lossy().into_owned());
+            let folder = run.folder();
             let name = match (several || member.directory.is_empty(), member.directory.as_str()) {
                 (true, "") => folder,
                 (true, own) => format!("{folder}/{own}"),
@@ -119,8 +116,11 @@ fn overview(page: &mut Page, runs: &[RunFiles], transitions: &[Transition]) {
             name,
             point.atoms.to_string(),
             point.seed.to_string(),
-            point.rate.map_or_else(dash, number),
-            with(point.fictive_temperature, "temperature"),
+            point.rate.map_or_else(dash, significant),
+            point.fictive_temperature.map_or_else(dash, |t| {
+                let unit = stage.as_ref().map_or(String::new(), |s| unit(s, "temperature"));
+                valued(&significant(t), &unit)
+            }),
             with(means.map(|m| m.potential_energy_per_atom), "energy"),
             with(point.inherent_structure_energy, "energy"),
             with(means.map(|m| m.pressure), "pressure"),
@@ -170,7 +170,8 @@ fn overlay(
                     entry.1 = entry.1.clone().line(name.as_str(), points);
                 }
                 None => {
-                    let mut figure = Figure::new(what, table.header[0].as_str(), y);
+                    let mut figure =
+                        Figure::new(what, table.header[0].as_str(), y).size(SIZE.0, SIZE.1);
                     if log[0] {
                         figure = figure.log_x();
                     }
@@ -203,7 +204,8 @@ fn scattering(
     let length = first_stage(runs).map_or_else(String::new, |s| unit(s, "length"));
     let inverse = if length.is_empty() { String::new() } else { format!("{length}⁻¹") };
     let quantity = Quantity::new("Q", inverse);
-    let mut figure = Figure::new("S(Q) of the final structures", quantity.label(), "S(Q)");
+    let mut figure =
+        Figure::new("S(Q) of the final structures", quantity.label(), "S(Q)").size(SIZE.0, SIZE.1);
     for ((_, _, name), point) in members(runs).zip(transitions).take(MOST_CURVES) {
         let (q, s) = &point.structure_factor;
         let label = format!("{name}, {} atoms", point.atoms);
@@ -265,7 +267,7 @@ fn diffusion(
     let (units, scale) = if metal { (Units::METAL, 1000.0) } else { (Units::LJ, 1.0) };
     let x = if metal { "1000/T (1/K)" } else { "1/T" };
     let y = if metal { "D (Å²/ps)" } else { "D" };
-    let mut figure = Figure::new("Diffusion", x, y).log_y();
+    let mut figure = Figure::new("Diffusion", x, y).size(SIZE.0, SIZE.1).log_y();
     let mut rows = Vec::new();
     for (index, (species, found)) in points.iter().enumerate() {
         let values = found.iter().map(|p| (scale / p.0, p.1)).collect();
@@ -366,6 +368,7 @@ fn rates(
         let errors = means.iter().map(|m| m.1.standard_error.unwrap_or(0.0)).collect();
         let values = means.iter().map(|m| (m.0, m.1.mean)).collect();
         let figure = Figure::new(title, curves.x_quantity.label(), curves.y_quantity.label())
+            .size(SIZE.0, SIZE.1)
             .log_x()
             .markers_with_errors("", values, errors);
         figure.write(directory.join(format!("{name}.svg")))?;

@@ -77,9 +77,22 @@ impl Page {
         self.body.push_str("</ul>\n");
     }
 
+    /// A table; columns of words are set as words, others as numbers.
     pub fn table(&mut self, header: &[String], rows: &[Vec<String>]) {
+        let words: Vec<bool> = (0..header.len())
+            .map(|k| {
+                let long = |c: &String| c.len() > 24;
+                k > 0 && rows.iter().filter_map(|r| r.get(k)).any(long)
+            })
+            .collect();
         let cells = |tag: &str, row: &[String]| {
-            row.iter().map(|c| format!("<{tag}>{}</{tag}>", escape(c))).collect::<String>()
+            row.iter()
+                .zip(&words)
+                .map(|(c, words)| {
+                    let class = if *words { " class=\"words\"" } else { "" };
+                    format!("<{tag}{class}>{}</{tag}>", escape(c))
+                })
+                .collect::<String>()
         };
         let _ = writeln!(
             self.body,

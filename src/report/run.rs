@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use super::page::{Page, number, with_error};
 use super::scene::{AtomScalar, encode};
 use super::table::Table;
+use crate::analysis::curves::significant;
 use crate::error::{Error, Result};
 use crate::io::{read_npy, read_structure, write_atomically};
 use crate::plot::Figure;
@@ -50,13 +51,17 @@ impl RunFiles {
         })
     }
 
-    /// Title, or the directory's name.
+    /// Title as configured; not the directory's name, which says nothing about the run.
     pub fn title(&self) -> String {
-        if self.summary.title.is_empty() {
-            self.directory.file_name().map_or("run".into(), |n| n.to_string_lossy().into_owned())
-        } else {
-            self.summary.title.clone()
+        match self.summary.title.as_str() {
+            "" => "Run".to_owned(),
+            title => title.to_owned(),
         }
+    }
+
+    /// Name of the directory.
+    pub fn folder(&self) -> String {
+        self.directory.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned())
     }
 }
 
@@ -232,7 +237,7 @@ fn cards(member: &MemberSummary) -> Vec<(String, String)> {
     let mut cards = Vec::new();
     for stage in member.stages.iter().chain(&member.branches) {
         if let Some(fit) = &stage.fictive_temperature {
-            let value = valued(&format!("{:.4}", fit.break_at), &unit(stage, "temperature"));
+            let value = valued(&significant(fit.break_at), &unit(stage, "temperature"));
             cards.push((value, format!("break of U(T), {}", stage.name)));
         }
     }
@@ -344,7 +349,7 @@ fn thermodynamics(page: &mut Page, run: &RunFiles, member: &MemberSummary) -> Re
         let Some(column) = column.filter(|_| table.rows.len() > 1) else { continue };
         let y = labelled(name, &unit(stage, kind));
         let mut figure =
-            Figure::new("", x.as_str(), y).size(760, 330).line("", table.points(time, column));
+            Figure::new("", x.as_str(), y).size(620, 300).line("", table.points(time, column));
         if let (true, Some(target)) = (name == "temperature", table.find("target temperature")) {
             figure = figure.dashed("", table.points(time, target));
         }
@@ -387,7 +392,7 @@ fn stage_row(stage: &StageRecord) -> Vec<String> {
             number(m.largest_force)
         )
     } else if let Some(fit) = &stage.fictive_temperature {
-        format!("U(T) breaks at {:.4}", fit.break_at)
+        format!("U(T) breaks at {}", significant(fit.break_at))
     } else if let Some(p) = &stage.plateau {
         if p.reached { "energy level".into() } else { "energy still drifting".into() }
     } else {

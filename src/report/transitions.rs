@@ -6,6 +6,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::run::RunFiles;
+use crate::analysis::curves::significant;
 use crate::analysis::{Mean, PartialRdf, mean_and_standard_error, structure_factor};
 use crate::backend::Backend;
 use crate::config::{StageKind, load_run};
@@ -23,7 +24,7 @@ const LONGEST_OF_MANY: f64 = 4.5;
 /// One member of a run, seen as a point of a transition.
 #[derive(Debug, Clone, Serialize)]
 pub struct Transition {
-    /// The run's title and the member's directory.
+    /// The run's directory and the member's.
     pub name: String,
     /// Number of atoms.
     pub atoms: usize,
@@ -52,8 +53,8 @@ pub fn transitions(
         let plan = load_run(&run.directory.join("configuration.toml"), &[]).ok();
         for member in &run.summary.members {
             let name = match member.directory.as_str() {
-                "" => run.title(),
-                directory => format!("{}, {directory}", run.title()),
+                "" => run.folder(),
+                directory => format!("{}/{directory}", run.folder()),
             };
             tell(&name);
             let home = run.directory.join(&member.directory);
@@ -70,7 +71,9 @@ pub fn transitions(
                 let same = p.members.iter().find(|m| m.directory == member.directory)?;
                 same.stages.iter().find_map(|s| match &s.kind {
                     StageKind::Dynamics { from, to, steps, ramp: true, .. } if to < from => {
-                        Some((from - to) / (*steps as f64 * p.timestep))
+                        // A whole number of steps is a little off the rate asked for.
+                        let rate = (from - to) / (*steps as f64 * p.timestep);
+                        significant(rate).parse().ok()
                     }
                     _ => None,
                 })

@@ -78,15 +78,18 @@ pub struct SpeciesMotion {
     pub name: String,
     /// ⟨|Δr|²⟩ at each lag.
     pub mean_square: Vec<Estimate>,
-    /// α₂ = 3⟨Δr⁴⟩/5⟨Δr²⟩² − 1.
+    /// α₂ = 3⟨Δr⁴⟩/5⟨Δr²⟩² − 1, 0 for Gaussian displacements (A. Rahman, Phys. Rev. 136, A405
+    /// (1964), doi:10.1103/PhysRev.136.A405).
     pub non_gaussian: Vec<Estimate>,
-    /// F_s(q, t) for each wave vector, at each lag.
+    /// F_s(q, t) = ⟨sin(q|Δr|)/(q|Δr|)⟩ for each wave vector, at each lag.
     pub self_scattering: Vec<Vec<Estimate>>,
     /// Q(t) = ⟨Θ(a − |Δr|)⟩.
     pub overlap: Vec<Estimate>,
-    /// χ₄(t) = N [⟨Q²⟩ − ⟨Q⟩²].
+    /// χ₄(t) = N [⟨Q²⟩ − ⟨Q⟩²] (N. Lačević et al., J. Chem. Phys. 119, 7372 (2003),
+    /// doi:10.1063/1.1605094).
     pub susceptibility: Vec<Estimate>,
-    /// Probability density of |Δr| at each chosen lag.
+    /// Probability density of |Δr|, 4πr² G_s(r, t), at each chosen lag (L. Van Hove, Phys. Rev. 95,
+    /// 249 (1954), doi:10.1103/PhysRev.95.249).
     pub distribution: Vec<Vec<Estimate>>,
     /// Diffusion coefficient, where there are enough lags.
     pub diffusion: Option<Diffusion>,

@@ -274,7 +274,8 @@ fn follow(
     last: &Structure,
     now: &Structure,
 ) -> Result<()> {
-    if track.len() != now.len() || last.kinds != now.kinds {
+    let same = |i: usize| last.species_name(i) == now.species_name(i);
+    if track.len() != now.len() || last.kinds != now.kinds || !(0..now.len()).all(same) {
         return Err(Error::input(
             format!("{}: frame {} has other atoms than the one before", path.display(), number + 1),
             "give a trajectory of the same atoms, in the same order, in every frame",
