@@ -529,3 +529,64 @@ fn at_a_condensation_jump_the_derivative_is_said_to_diverge() {
         }
     }
 }
+
+#[test]
+fn lattices_beyond_workgroup_memory_agree() {
+    let reference = ReferenceBackend::new();
+    for shape in [Shape::square(37, 45), Shape::cubic(12, 12, 13)] {
+        let lattices = random(shape, 1, 0.7, true, 51);
+        for path in [Path::adsorption(&[0.2, 0.6]), Path::desorption(&[0.4, 0.9])] {
+            for scheme in [Scheme::Truncated { iterations: 21 }, Scheme::CONVERGED] {
+                let plan = SorptionPlan { scheme, densities: true, ..SorptionPlan::new(path.clone()) };
+                let loss = MeanSquare { target: vec![0.3, 0.8] };
+                let want = reference.sorption_gradient(&lattices, &plan, &loss).expect("runs");
+                for backend in common::fast_backends() {
+                    let name = &backend.capabilities().name;
+                    let have = isotherms(&*backend, &lattices, &plan);
+                    for (p, (a, b)) in have.filling.iter().zip(&want.isotherms.filling).enumerate() {
+                        let bound = if scheme == Scheme::CONVERGED { 1e-9 + have.error[p] } else { 1e-4 };
+                        assert!((a - b).abs() < bound && bound < 1e-2, "{name}: {a} {b}, {bound:e}");
+                    }
+                    let have = backend.sorption_gradient(&lattices, &plan, &loss).expect("runs");
+                    let (a, b) = (have.regular_part(0), want.regular_part(0));
+                    let scale = b.iter().fold(0.0f64, |m, g| m.max(g.abs()));
+                    let error = a.iter().zip(b).fold(0.0f64, |m, (a, b)| m.max((a - b).abs()));
+                    assert_eq!(have.diverging, want.diverging, "{name}");
+                    assert!(error < 3e-3 * scale, "{name}: {scheme:?} {:e}", error / scale);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_batch_in_parts_and_with_checks_gives_the_same_bits() {
+    use fulgurite::backend::gpu::{AdapterChoice, GpuBackend, GpuOptions, adapters};
+    let lattices = random(Shape::square(9, 10), 7, 0.7, false, 52);
+    let loss = MeanSquare { target: even_humidities(4, 1.0) };
+    for adapter in adapters() {
+        for scheme in [Scheme::Truncated { iterations: 9 }, Scheme::CONVERGED] {
+            let plan = SorptionPlan {
+                scheme,
+                densities: true,
+                ..SorptionPlan::new(Path::adsorption(&even_humidities(4, 1.0)))
+            };
+            let run = |options: GpuOptions| {
+                let backend =
+                    GpuBackend::new(AdapterChoice::Index(adapter.index), options).expect("opens");
+                let gradients = backend.sorption_gradient(&lattices, &plan, &loss).expect("runs");
+                let bits: Vec<u64> = (0..7)
+                    .flat_map(|k| gradients.regular_part(k).to_vec())
+                    .chain(gradients.isotherms.densities.clone().expect("asked for"))
+                    .chain(gradients.isotherms.filling.clone())
+                    .map(f64::to_bits)
+                    .collect();
+                bits
+            };
+            let whole = run(GpuOptions::default());
+            assert_eq!(whole, run(GpuOptions { sorption_part: Some(2), ..GpuOptions::default() }));
+            let checked = GpuOptions { checked: true, ..GpuOptions::default() };
+            assert_eq!(whole, run(checked), "{}", adapter.name);
+        }
+    }
+}

@@ -32,10 +32,15 @@ enum What {
         #[arg(long)]
         json: bool,
     },
+    /// Sorption isotherms of random lattices and their gradients
+    Sorption(super::sorption::BenchArguments),
 }
 
 pub fn main(arguments: Arguments) -> Result<()> {
-    let What::Md { devices, atoms, steps, repeats, json } = arguments.what;
+    let (devices, atoms, steps, repeats, json) = match arguments.what {
+        What::Md { devices, atoms, steps, repeats, json } => (devices, atoms, steps, repeats, json),
+        What::Sorption(arguments) => return super::sorption::bench(arguments),
+    };
     if atoms == 0 || steps == Some(0) || repeats == 0 {
         return Err(Error::config(
             "bench md",
