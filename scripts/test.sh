@@ -38,6 +38,14 @@ if [ -n "${CI:-}" ] && [ -z "$(swiftshader)" ]; then
     install_packages chromium chromium chromium chromium || echo "could not install it"
 fi
 
+browser() { for b in chromium chromium-browser google-chrome google-chrome-stable; do command -v "$b" && return; done; true; }
+if [ -n "${CI:-}" ] && [ -z "$(browser)" ]; then
+    say "installing chromium, which loads the report pages"
+    install_packages chromium chromium chromium chromium || echo "could not install it"
+fi
+[ -n "$(browser)" ] || [ -n "${FULGURITE_BROWSER:-}" ] ||
+    echo "NO BROWSER: report pages will not be loaded, and skipped is not passed"
+
 say "formatting"
 cargo fmt --all --check
 

@@ -7,12 +7,14 @@ pub mod analysis;
 pub mod backend;
 pub mod bench;
 pub mod config;
+pub mod descriptor;
 pub mod dynamics;
 pub mod error;
 pub mod io;
 pub mod plot;
 pub mod potential;
 pub mod protocol;
+pub mod report;
 pub mod sorption;
 pub mod system;
 

@@ -18,7 +18,8 @@ fn workplace() -> tempfile::TempDir {
     let at = |name: &str| directory.path().join(name);
     let eta: Vec<f64> = (0..48).map(|i| f64::from(u8::from((2..6).contains(&(i % 8))))).collect();
     write_npy_f64(at("grid.npy"), &[6, 8], &eta).expect("written");
-    write_npy_f64(at("two.npy"), &[2, 6, 8], &[eta.clone(), vec![1.0; 48]].concat()).expect("written");
+    write_npy_f64(at("two.npy"), &[2, 6, 8], &[eta.clone(), vec![1.0; 48]].concat())
+        .expect("written");
     let shape = fulgurite::sorption::Shape::square(6, 8);
     fulgurite::sorption::write_lattice_png(at("grid.png"), shape, &eta).expect("written");
     let rows: Vec<String> = eta
@@ -135,7 +136,14 @@ fn a_design_finds_a_matrix() {
     fulgurite()
         .current_dir(directory.path())
         .args(["design", "y=x", "--size", "8x8", "--device", "cpu", "--output", "found"])
-        .args(["--set", "humidity.steps=10", "--set", "design.steps=40", "--set", "design.starts=4"])
+        .args([
+            "--set",
+            "humidity.steps=10",
+            "--set",
+            "design.steps=40",
+            "--set",
+            "design.starts=4",
+        ])
         .args(["--truncated", "40"])
         .assert()
         .success()
@@ -147,7 +155,9 @@ fn a_design_finds_a_matrix() {
     let text = std::fs::read_to_string(found.join("design.json")).expect("written");
     let json: serde_json::Value = serde_json::from_str(&text).expect("JSON");
     assert!(json["mean_squared_difference"].as_f64().expect("a number") < 0.01, "{json}");
-    for file in ["matrix.png", "isotherm.csv", "isotherm.svg", "history.csv", "history.svg", "water.svg"] {
+    for file in
+        ["matrix.png", "isotherm.csv", "isotherm.svg", "history.csv", "history.svg", "water.svg"]
+    {
         assert!(found.join(file).exists(), "{file}");
     }
     // What was designed gives the isotherm that was reported.
@@ -188,11 +198,31 @@ fn bad_input_is_said() {
     bad(&["isotherm", "line.npy"], here, "is not a grid", "(ny, nx)");
     bad(&["isotherm", "none.npy"], here, "cannot read", "exists");
     bad(&["isotherm", "grid.csv", "--batch"], here, "batch axis", ".npy");
-    bad(&["isotherm", "grid.npy", "--set", "humidity.list=[0.0, 0.5]"], here, "relative humidity 0 ", "fractions");
-    bad(&["isotherm", "grid.npy", "--set", "humidity.list=[0.5, 1.5]"], here, "1.5 is not above 0 and at most 1", "highest");
+    bad(
+        &["isotherm", "grid.npy", "--set", "humidity.list=[0.0, 0.5]"],
+        here,
+        "relative humidity 0 ",
+        "fractions",
+    );
+    bad(
+        &["isotherm", "grid.npy", "--set", "humidity.list=[0.5, 1.5]"],
+        here,
+        "1.5 is not above 0 and at most 1",
+        "highest",
+    );
     bad(&["isotherm", "grid.npy", "--set", "humidity.step=3"], here, "unknown key `step`", "steps");
-    bad(&["isotherm", "grid.npy", "--set", "solver.tolerance=1e-3"], here, "another scheme", "converged");
-    bad(&["isotherm", "grid.npy", "--set", "model.temperature=-3"], here, "positive", "temperature");
+    bad(
+        &["isotherm", "grid.npy", "--set", "solver.tolerance=1e-3"],
+        here,
+        "another scheme",
+        "converged",
+    );
+    bad(
+        &["isotherm", "grid.npy", "--set", "model.temperature=-3"],
+        here,
+        "positive",
+        "temperature",
+    );
     bad(&["isotherm", "grid.npy", "--scan-down", "7"], here, "turning point", "between");
 
     let file = std::fs::File::create(at("color.png")).expect("created");
@@ -212,9 +242,19 @@ fn bad_input_is_said() {
     let design = |target: &'static str, set: &'static str| {
         ["design", target, "--output", "d", "--size", "4x4", "--set", set]
     };
-    bad(&design("short.csv", "humidity.steps=3"), here, "2 humidities that are not the 3", "[humidity]");
+    bad(
+        &design("short.csv", "humidity.steps=3"),
+        here,
+        "2 humidities that are not the 3",
+        "[humidity]",
+    );
     bad(&design("falls.csv", "humidity.steps=3"), here, "falls from 0.6 to 0.5", "do not decrease");
-    bad(&design("falls.csv", "humidity.steps=4"), here, "has 3 points, the humidity grid 4", "one value");
+    bad(
+        &design("falls.csv", "humidity.steps=4"),
+        here,
+        "has 3 points, the humidity grid 4",
+        "one value",
+    );
     bad(&design("high.csv", "design.seed=1"), here, "not in [0, 1]", "between 0");
     bad(&design("dry.csv", "design.seed=1"), here, "relative humidity 0 ", "fractions");
     bad(&design("nothing", "design.seed=1"), here, "neither a file nor a known name", "y=x");

@@ -241,7 +241,10 @@ fn a_run_leaves_what_it_promises() {
             "stages/melt/msd.csv",
             "stages/melt/displacements.csv",
             "stages/melt/rdf.svg",
-            "stages/melt/thermo.svg",
+            "stages/melt/energy.svg",
+            "stages/melt/temperature.svg",
+            "stages/melt/mean-square-displacement.csv",
+            "stages/melt/self-scattering.svg",
             "branches/relax-1.5/stage.json",
             "branches/relax-1/final.data",
         ] {

@@ -11,9 +11,18 @@ use fulgurite::sorption::{
 };
 use fulgurite::system::{RandomStream, Stream};
 
-fn devices() -> Vec<Box<dyn Backend>> {
-    let reference = Box::new(ReferenceBackend::new()) as Box<dyn Backend>;
-    std::iter::once(reference).chain(common::fast_backends()).collect()
+/// Opened once, so that kernels are compiled once.
+fn devices() -> &'static [Box<dyn Backend>] {
+    static DEVICES: std::sync::OnceLock<Vec<Box<dyn Backend>>> = std::sync::OnceLock::new();
+    DEVICES.get_or_init(|| {
+        let reference = Box::new(ReferenceBackend::new()) as Box<dyn Backend>;
+        std::iter::once(reference).chain(common::fast_backends()).collect()
+    })
+}
+
+/// All but `reference`.
+fn fast() -> &'static [Box<dyn Backend>] {
+    &devices()[1..]
 }
 
 /// Largest error of a density that a device's rounding may make away from a jump.
@@ -60,7 +69,9 @@ fn point(start: Start, humidity: f64) -> SorptionPlan {
 #[test]
 fn bulk_coexistence_and_phases() {
     for backend in devices() {
-        for (shape, n) in [(Shape::square(1, 1), 1), (Shape::square(4, 6), 24), (Shape::cubic(3, 4, 5), 60)] {
+        for (shape, n) in
+            [(Shape::square(1, 1), 1), (Shape::square(4, 6), 24), (Shape::cubic(3, 4, 5), 60)]
+        {
             let bulk = Lattices::new(shape, vec![1.0; n]).expect("sound");
             for (start, humidity, density) in [
                 (Start::Empty, 1.0, 0.01454322),
@@ -70,10 +81,11 @@ fn bulk_coexistence_and_phases() {
                 (Start::Empty, 0.025, 3.25986e-4),
                 (Start::Full, 0.025, 3.25986e-4),
             ] {
-                let have = isotherms(&*backend, &bulk, &point(start, humidity));
+                let have = isotherms(&**backend, &bulk, &point(start, humidity));
                 let error = (have.filling[0] - density).abs();
                 assert!(
-                    error < 6e-9 + precision(&*backend) && have.error[0] < 2.0 * precision(&*backend),
+                    error < 6e-9 + precision(&**backend)
+                        && have.error[0] < 2.0 * precision(&**backend),
                     "{}: {start:?} {humidity}: {} ± {:e}, not {density}",
                     backend.capabilities().name,
                     have.filling[0],
@@ -95,7 +107,7 @@ fn bulk_spinodals() {
     for backend in devices() {
         let name = &backend.capabilities().name;
         let filling = |start, humidity| {
-            isotherms(&*backend, &one_site(1.0), &point(start, humidity)).filling[0]
+            isotherms(&**backend, &one_site(1.0), &point(start, humidity)).filling[0]
         };
         // The gas lasts up to its spinodal and no further, the liquid down to its own. Near the
         // spinodal the density has a square root: 1e-3 away it is 0.02 off.
@@ -123,11 +135,11 @@ fn an_enclosed_pore_follows_its_closed_form() {
                 assert!((k.exp() / 1.691772e-4 - 1.0).abs() < 1e-6);
             }
             for backend in devices() {
-                let have = isotherms(&*backend, &pore, &plan);
+                let have = isotherms(&**backend, &pore, &plan);
                 for (h, filling) in plan.path.humidities.iter().zip(&have.filling) {
                     let want = h / (h + k.exp());
                     assert!(
-                        (filling - want).abs() < 1e-12 + 0.1 * precision(&*backend),
+                        (filling - want).abs() < 1e-12 + 0.1 * precision(&**backend),
                         "{}: {filling} for {want}",
                         backend.capabilities().name
                     );
@@ -147,11 +159,14 @@ fn without_interaction_a_site_follows_langmuir() {
             plan.scheme = scheme;
             plan.densities = true;
             for backend in devices() {
-                let have = isotherms(&*backend, &lattices, &plan);
+                let have = isotherms(&**backend, &lattices, &plan);
                 let densities = have.densities.expect("asked for");
                 for (rho, eta) in densities.iter().zip(lattices.eta()) {
                     let want = eta * 0.3 / 1.3;
-                    assert!((rho - want).abs() < 1e-15 + 0.01 * precision(&*backend), "{rho} {want}");
+                    assert!(
+                        (rho - want).abs() < 1e-15 + 0.01 * precision(&**backend),
+                        "{rho} {want}"
+                    );
                 }
             }
         }
@@ -160,7 +175,9 @@ fn without_interaction_a_site_follows_langmuir() {
 
 #[test]
 fn particle_hole_symmetry() {
-    for (shape, seed) in [(Shape::square(9, 8), 1), (Shape::square(7, 11), 2), (Shape::cubic(4, 5, 6), 3)] {
+    for (shape, seed) in
+        [(Shape::square(9, 8), 1), (Shape::square(7, 11), 2), (Shape::cubic(4, 5, 6), 3)]
+    {
         for binary in [true, false] {
             let lattices = random(shape, 4, 0.6, binary, seed);
             for y in [1.5, 0.8] {
@@ -172,8 +189,8 @@ fn particle_hole_symmetry() {
                     des.mean = Mean::Sites;
                     des.model.wettability = 1.0 - y;
                     for backend in devices() {
-                        let a = isotherms(&*backend, &lattices, &ads);
-                        let d = isotherms(&*backend, &lattices, &des);
+                        let a = isotherms(&**backend, &lattices, &ads);
+                        let d = isotherms(&**backend, &lattices, &des);
                         for k in 0..4 {
                             let sum = a.filling[k] + d.filling[k];
                             let bound = 1e-9 + a.error[k] + d.error[k];
@@ -201,8 +218,8 @@ fn desorption_lies_above_adsorption_and_both_rise_with_humidity() {
     let mut down = SorptionPlan::new(Path::desorption(&humidities));
     down.densities = true;
     for backend in devices() {
-        let ads = isotherms(&*backend, &lattices, &up);
-        let des = isotherms(&*backend, &lattices, &down);
+        let ads = isotherms(&**backend, &lattices, &up);
+        let des = isotherms(&**backend, &lattices, &down);
         let mut gap: f64 = 0.0;
         for k in 0..lattices.count() {
             for p in 0..20 {
@@ -218,7 +235,10 @@ fn desorption_lies_above_adsorption_and_both_rise_with_humidity() {
                     let above = des.densities_at(k, 20 - p, n).expect("asked for");
                     for i in 0..n {
                         assert!(rho[i] >= before[i] - slack, "{}", backend.capabilities().name);
-                        assert!(above[i] <= des.densities_at(k, 19 - p, n).expect("asked for")[i] + slack);
+                        assert!(
+                            above[i]
+                                <= des.densities_at(k, 19 - p, n).expect("asked for")[i] + slack
+                        );
                     }
                 }
             }
@@ -233,8 +253,8 @@ fn converged_adsorption_does_not_depend_on_the_humidity_step() {
     let coarse = SorptionPlan::new(Path::adsorption(&even_humidities(5, 1.0)));
     let fine = SorptionPlan::new(Path::adsorption(&even_humidities(60, 1.0)));
     for backend in devices() {
-        let a = isotherms(&*backend, &lattices, &coarse);
-        let b = isotherms(&*backend, &lattices, &fine);
+        let a = isotherms(&**backend, &lattices, &coarse);
+        let b = isotherms(&**backend, &lattices, &fine);
         for k in 0..4 {
             for p in 0..5 {
                 let q = 12 * (p + 1) - 1;
@@ -292,7 +312,9 @@ fn acceleration_stays_on_the_branch_and_its_error_bound_holds() {
                     assert!(
                         difference <= bound + 1e-13 && bound <= 1e-10,
                         "lattice {k} of {seed} at {}: {difference:e}, bound {bound:e}, contraction {} after {}",
-                        path.humidities[p], have.contraction[k * points + p], have.iterations[k * points + p]
+                        path.humidities[p],
+                        have.contraction[k * points + p],
+                        have.iterations[k * points + p]
                     );
                     accelerated += u64::from(have.iterations[k * points + p]);
                     plain_iterations += 4000;
@@ -313,26 +335,33 @@ fn acceleration_pays_where_plain_iterations_crawl() {
     assert!((have.filling[0] - long.filling[0]).abs() <= have.error[0] + 1e-10);
     assert!(have.iterations[0] < 500, "{} passes", have.iterations[0]);
     let short = plain(&one_site(1.0), &plan.path, 1000);
-    assert!((short.filling[0] - long.filling[0]).abs() > 1e-5, "plain iterations do not crawl here");
+    assert!(
+        (short.filling[0] - long.filling[0]).abs() > 1e-5,
+        "plain iterations do not crawl here"
+    );
 }
 
 #[test]
 fn devices_agree_within_their_bounds() {
     let reference = ReferenceBackend::new();
-    let fast = common::fast_backends();
+    let fast = fast();
     for (lattices, name) in [
         (random(Shape::square(20, 20), 5, 0.7, true, 21), "20²"),
         (random(Shape::square(13, 9), 3, 0.8, false, 22), "13 × 9"),
         (random(Shape::cubic(6, 5, 7), 3, 0.5, true, 23), "6 × 5 × 7"),
     ] {
         let humidities = even_humidities(20, 1.0);
-        for path in [Path::adsorption(&humidities), Path::desorption(&humidities), Path::descending_scan(&humidities, 0.6)] {
+        for path in [
+            Path::adsorption(&humidities),
+            Path::desorption(&humidities),
+            Path::descending_scan(&humidities, 0.6),
+        ] {
             let mut plan = SorptionPlan::new(path);
             plan.densities = true;
             for scheme in [Scheme::Truncated { iterations: 30 }, Scheme::CONVERGED] {
                 plan.scheme = scheme;
                 let want = isotherms(&reference, &lattices, &plan);
-                for backend in &fast {
+                for backend in fast {
                     let have = isotherms(&**backend, &lattices, &plan);
                     let (mut unclaimed, mut largest) = (0, 0.0f64);
                     for (index, (a, b)) in have.filling.iter().zip(&want.filling).enumerate() {
@@ -349,7 +378,10 @@ fn devices_agree_within_their_bounds() {
                             backend.capabilities().name
                         );
                     }
-                    println!("{name} {scheme:?} {}: {largest:.1e}, {unclaimed} without a claim", backend.capabilities().name);
+                    println!(
+                        "{name} {scheme:?} {}: {largest:.1e}, {unclaimed} without a claim",
+                        backend.capabilities().name
+                    );
                     assert!(unclaimed <= 1, "{unclaimed} points without a claim");
                 }
             }
@@ -359,7 +391,9 @@ fn devices_agree_within_their_bounds() {
 
 #[test]
 fn batched_equals_one_by_one_bit_for_bit() {
-    for (shape, count) in [(Shape::square(20, 20), 9), (Shape::square(7, 5), 35), (Shape::cubic(3, 5, 6), 5)] {
+    for (shape, count) in
+        [(Shape::square(20, 20), 9), (Shape::square(7, 5), 35), (Shape::cubic(3, 5, 6), 5)]
+    {
         let lattices = random(shape, count, 0.7, false, 31);
         let mut plan = SorptionPlan::new(Path::adsorption(&even_humidities(6, 1.0)));
         plan.densities = true;
@@ -367,22 +401,32 @@ fn batched_equals_one_by_one_bit_for_bit() {
         for scheme in [Scheme::Truncated { iterations: 15 }, Scheme::CONVERGED] {
             plan.scheme = scheme;
             for backend in devices() {
-                let together = isotherms(&*backend, &lattices, &plan);
+                let together = isotherms(&**backend, &lattices, &plan);
                 let gradients = backend.sorption_gradient(&lattices, &plan, &loss).expect("runs");
                 // NaN (no contraction of a truncated scheme) compares as bits.
                 let bits = |x: &[f64]| x.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
                 let mut one = Vec::new();
                 for k in 0..count {
                     let alone = lattices.range(k..k + 1);
-                    one.push(isotherms(&*backend, &alone, &plan));
+                    one.push(isotherms(&**backend, &alone, &plan));
                     let gradient = backend.sorption_gradient(&alone, &plan, &loss).expect("runs");
                     assert_eq!(bits(gradients.regular_part(k)), bits(gradient.regular_part(0)));
                     assert_eq!(gradients.loss[k].to_bits(), gradient.loss[0].to_bits());
                 }
-                let join = |f: fn(&Isotherms) -> &[f64]| one.iter().flat_map(|o| bits(f(o))).collect::<Vec<_>>();
-                assert_eq!(bits(&together.filling), join(|o| &o.filling), "{}", backend.capabilities().name);
+                let join = |f: fn(&Isotherms) -> &[f64]| {
+                    one.iter().flat_map(|o| bits(f(o))).collect::<Vec<_>>()
+                };
+                assert_eq!(
+                    bits(&together.filling),
+                    join(|o| &o.filling),
+                    "{}",
+                    backend.capabilities().name
+                );
                 assert_eq!(bits(&together.error), join(|o| &o.error));
-                assert_eq!(bits(together.densities.as_deref().expect("asked for")), join(|o| o.densities.as_deref().expect("asked for")));
+                assert_eq!(
+                    bits(together.densities.as_deref().expect("asked for")),
+                    join(|o| o.densities.as_deref().expect("asked for"))
+                );
                 let iterations: Vec<u32> = one.iter().flat_map(|o| o.iterations.clone()).collect();
                 assert_eq!(together.iterations, iterations);
             }
@@ -417,8 +461,15 @@ impl Loss for Weighted {
 fn gradient_plans() -> Vec<(SorptionPlan, Box<dyn Loss>)> {
     let humidities = even_humidities(5, 1.0);
     let mut plans: Vec<(SorptionPlan, Box<dyn Loss>)> = Vec::new();
-    for scheme in [Scheme::Truncated { iterations: 12 }, Scheme::Converged { tolerance: 1e-13, most_iterations: 100_000 }] {
-        for path in [Path::adsorption(&humidities), Path::desorption(&humidities), Path::descending_scan(&humidities, 0.6)] {
+    for scheme in [
+        Scheme::Truncated { iterations: 12 },
+        Scheme::Converged { tolerance: 1e-13, most_iterations: 100_000 },
+    ] {
+        for path in [
+            Path::adsorption(&humidities),
+            Path::desorption(&humidities),
+            Path::descending_scan(&humidities, 0.6),
+        ] {
             let points = path.humidities.len();
             for mean in [Mean::Pores, Mean::Sites] {
                 let plan = SorptionPlan { scheme, mean, ..SorptionPlan::new(path.clone()) };
@@ -470,18 +521,19 @@ fn gradients_of_reference_are_the_finite_differences() {
 #[test]
 fn gradients_of_devices_agree() {
     let reference = ReferenceBackend::new();
-    let fast = common::fast_backends();
+    let fast = fast();
     for shape in [Shape::square(12, 10), Shape::cubic(4, 3, 5)] {
         let lattices = random(shape, 3, 0.8, false, 42);
         for (plan, loss) in gradient_plans() {
             let want = reference.sorption_gradient(&lattices, &plan, &*loss).expect("runs");
-            for backend in &fast {
+            for backend in fast {
                 let have = backend.sorption_gradient(&lattices, &plan, &*loss).expect("runs");
                 for k in 0..lattices.count() {
                     let a = have.regular_part(k);
                     let b = want.regular_part(k);
                     let scale = b.iter().fold(0.0f64, |m, g| m.max(g.abs()));
-                    let error = a.iter().zip(b).fold(0.0f64, |m, (a, b)| m.max((a - b).abs())) / scale;
+                    let error =
+                        a.iter().zip(b).fold(0.0f64, |m, (a, b)| m.max((a - b).abs())) / scale;
                     assert!(
                         error < 2e-3 && !have.diverges(k),
                         "{}: {:?} lattice {k}: {error:e}",
@@ -524,7 +576,13 @@ fn at_a_condensation_jump_the_derivative_is_said_to_diverge() {
             let plan = point(Start::Empty, humidity);
             let loss = MeanSquare { target: vec![0.0] };
             let have = backend.sorption_gradient(&one_site(1.0), &plan, &loss).expect("runs");
-            assert_eq!(have.diverging, vec![diverges], "{} {:?}", backend.capabilities().name, have.isotherms);
+            assert_eq!(
+                have.diverging,
+                vec![diverges],
+                "{} {:?}",
+                backend.capabilities().name,
+                have.isotherms
+            );
             assert_eq!(have.lattice(0).is_none(), diverges);
         }
     }
@@ -537,15 +595,21 @@ fn lattices_beyond_workgroup_memory_agree() {
         let lattices = random(shape, 1, 0.7, true, 51);
         for path in [Path::adsorption(&[0.2, 0.6]), Path::desorption(&[0.4, 0.9])] {
             for scheme in [Scheme::Truncated { iterations: 21 }, Scheme::CONVERGED] {
-                let plan = SorptionPlan { scheme, densities: true, ..SorptionPlan::new(path.clone()) };
+                let plan =
+                    SorptionPlan { scheme, densities: true, ..SorptionPlan::new(path.clone()) };
                 let loss = MeanSquare { target: vec![0.3, 0.8] };
                 let want = reference.sorption_gradient(&lattices, &plan, &loss).expect("runs");
-                for backend in common::fast_backends() {
+                for backend in fast() {
                     let name = &backend.capabilities().name;
-                    let have = isotherms(&*backend, &lattices, &plan);
-                    for (p, (a, b)) in have.filling.iter().zip(&want.isotherms.filling).enumerate() {
-                        let bound = if scheme == Scheme::CONVERGED { 1e-9 + have.error[p] } else { 1e-4 };
-                        assert!((a - b).abs() < bound && bound < 1e-2, "{name}: {a} {b}, {bound:e}");
+                    let have = isotherms(&**backend, &lattices, &plan);
+                    for (p, (a, b)) in have.filling.iter().zip(&want.isotherms.filling).enumerate()
+                    {
+                        let bound =
+                            if scheme == Scheme::CONVERGED { 1e-9 + have.error[p] } else { 1e-4 };
+                        assert!(
+                            (a - b).abs() < bound && bound < 1e-2,
+                            "{name}: {a} {b}, {bound:e}"
+                        );
                     }
                     let have = backend.sorption_gradient(&lattices, &plan, &loss).expect("runs");
                     let (a, b) = (have.regular_part(0), want.regular_part(0));

@@ -1,7 +1,9 @@
 //! What structures and trajectories say: pure functions in double precision.
 
 mod coordination;
+pub mod curves;
 mod displacement;
+pub mod motion;
 mod radial;
 mod statistics;
 mod structure_factor;

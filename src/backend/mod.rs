@@ -12,6 +12,7 @@ pub use select::{Device, Selection, devices, select, select_profiled};
 
 use serde::Serialize;
 
+use crate::descriptor::{BoundPlan, DescriptorSession};
 use crate::dynamics::{DynamicsPlan, DynamicsState, Evaluation, Thermodynamics};
 use crate::error::Result;
 use crate::sorption::{Gradients, Isotherms, Lattices, Loss, SorptionPlan};
@@ -45,6 +46,8 @@ pub struct Capabilities {
     pub energy_precision: f64,
     /// Precision of the virial relative to its largest component.
     pub virial_precision: f64,
+    /// Largest error of a descriptor's feature relative to its root mean square over the centres.
+    pub descriptor_precision: f64,
 }
 
 /// A place where physics is computed.
@@ -67,6 +70,9 @@ pub trait Backend: Send + Sync {
         plan: &DynamicsPlan,
         from: &DynamicsState,
     ) -> Result<Box<dyn DynamicsSession>>;
+
+    /// Starts computing the descriptors of a structure's atoms.
+    fn descriptors<'a>(&self, plan: &'a BoundPlan<'a>) -> Result<Box<dyn DescriptorSession + 'a>>;
 
     /// Sorption isotherms of a batch of lattices.
     fn sorption(&self, lattices: &Lattices, plan: &SorptionPlan) -> Result<Isotherms>;

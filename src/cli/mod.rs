@@ -2,9 +2,12 @@
 
 mod bench;
 mod convert;
+mod descriptors;
 mod devices;
+mod dynamics;
 mod evaluate;
 mod progress;
+mod report;
 mod run;
 mod sorption;
 
@@ -31,8 +34,14 @@ enum Command {
     Run(run::Arguments),
     /// Energy, forces and virial stress of a structure
     Evaluate(evaluate::Arguments),
+    /// Structural descriptors of atoms, as a NumPy array
+    Descriptors(descriptors::Arguments),
     /// Convert a structure between file formats
     Convert(convert::Arguments),
+    /// How atoms move in a trajectory: displacements, scattering, diffusion, vibrations
+    Dynamics(dynamics::Arguments),
+    /// Write a run's page again, or one page that compares several runs
+    Report(report::Arguments),
     /// Water sorption of pore matrices: isotherms, gradients, design
     Sorption(sorption::Arguments),
     /// Measure speed, accuracy and drift of devices side by side
@@ -78,7 +87,10 @@ fn dispatch(arguments: Arguments) -> Result<()> {
         Command::Devices(arguments) => devices::main(&arguments),
         Command::Run(arguments) => run::main(&arguments),
         Command::Evaluate(arguments) => evaluate::main(&arguments),
+        Command::Descriptors(arguments) => descriptors::main(&arguments),
         Command::Convert(arguments) => convert::main(&arguments),
+        Command::Dynamics(arguments) => dynamics::main(&arguments),
+        Command::Report(arguments) => report::main(&arguments),
         Command::Sorption(arguments) => sorption::main(arguments),
         Command::Bench(arguments) => bench::main(arguments),
     }

@@ -105,5 +105,6 @@ fn report(summary: &RunSummary, output: &std::path::Path) -> Result<()> {
             ))?;
         }
     }
-    say(&format!("results in {}", output.display()))
+    say(&format!("results in {}", output.display()))?;
+    say(&format!("report: {}", output.join("report.html").display()))
 }

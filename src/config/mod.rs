@@ -9,11 +9,12 @@ mod run;
 mod run_text;
 mod sorption;
 
+pub(crate) use document::suggestion;
 pub use document::{Document, Override};
 pub use forcefield::{load_force_field, parse_force_field};
 pub use plan::{
-    Analysis, Branch, Build, EnsembleSettings, Member, OutputIntervals, RunPlan, Stage, StageKind,
-    Start, VelocityStart,
+    Analysis, Branch, Build, EnsembleSettings, Measurement, Member, OutputIntervals, RunPlan,
+    Stage, StageKind, Start, VelocityStart,
 };
 pub use presets::{PRESETS, Preset, preset};
 pub use run::{load_run, parse_run};

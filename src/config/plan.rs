@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use serde::{Deserialize, Serialize};
+
 use crate::dynamics::{Ensemble, MinimizeMethod, TemperatureSchedule};
 use crate::potential::ForceField;
 
@@ -69,7 +71,7 @@ pub struct OutputIntervals {
 }
 
 /// What is measured during and after stages. Lengths in the force field's unit.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Analysis {
     /// Steps between samples of g(r) and displacements.
     pub interval: u64,
@@ -79,6 +81,33 @@ pub struct Analysis {
     pub rdf_bin: f64,
     /// Bin width of displacement histograms.
     pub displacement_bin: f64,
+    /// What is measured beyond g(r) and displacements from the start.
+    pub measure: Vec<Measurement>,
+    /// Wave vectors of scattering functions; empty: the first peak of S(q) where a stage begins.
+    pub wave_vectors: Vec<f64>,
+    /// Distance that counts as not moved; `None`: 0.3 of the mean distance of atoms.
+    pub overlap_length: Option<f64>,
+    /// Steps between samples of velocities.
+    pub vibrations_interval: u64,
+    /// Longest lag of velocity correlations, in samples.
+    pub vibrations_longest: u32,
+}
+
+/// What a run can measure in each stage without storing the trajectory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Measurement {
+    /// Mean squared displacement and diffusion, self scattering, non-Gaussian parameter, overlap
+    /// and χ₄, displacement distributions: averaged over time origins, in stages without a ramp.
+    Dynamics,
+    /// Collective intermediate scattering function, with `Dynamics`.
+    CollectiveScattering,
+    /// Distinct van Hove function, with `Dynamics`.
+    DistinctVanHove,
+    /// Velocity autocorrelation and vibrational density of states, in stages without a ramp.
+    Vibrations,
+    /// Energy of the inherent structure: of the minimum below the end of the stage.
+    InherentStructure,
 }
 
 /// Seeds and quench rates that were asked for.

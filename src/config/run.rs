@@ -6,8 +6,8 @@ use std::path::Path;
 use super::document::{Document, Override, suggestion};
 use super::forcefield::load_force_field_beside;
 use super::plan::{
-    Analysis, Branch, Build, EnsembleSettings, Member, OutputIntervals, RunPlan, Stage, StageKind,
-    Start, VelocityStart,
+    Analysis, Branch, Build, EnsembleSettings, Measurement, Member, OutputIntervals, RunPlan,
+    Stage, StageKind, Start, VelocityStart,
 };
 use super::run_text::{
     BranchText, KindText, MethodText, RunText, STAGE_KEYS, StageText, ThermostatText,
@@ -241,11 +241,33 @@ impl StageReader<'_> {
                 "give between 5 and a million bins",
             ));
         }
+        // 4 fs sees vibrations up to 125 THz; 2 ps tells lines 0.5 THz apart.
+        let vibrations = self
+            .interval("analysis.vibrations_interval", a.vibrations_interval, 4.0 * self.timestep)?
+            .max(1);
+        let longest = self.interval(
+            "analysis.vibrations_longest",
+            a.vibrations_longest,
+            2000.0 * self.timestep,
+        )?;
         Ok(Analysis {
             interval: self.interval("analysis.interval", a.interval, 1000.0 * self.timestep)?,
             rdf_cutoff,
             rdf_bin,
             displacement_bin: length("displacement_bin", a.displacement_bin, self.cutoff / 80.0)?,
+            measure: a.measure.clone().unwrap_or_else(|| vec![Measurement::Dynamics]),
+            wave_vectors: a
+                .wave_vectors
+                .iter()
+                .enumerate()
+                .map(|(k, &q)| d.positive(&format!("analysis.wave_vectors[{k}]"), q))
+                .collect::<Result<_>>()?,
+            overlap_length: a
+                .overlap_length
+                .map(|l| d.positive("analysis.overlap_length", l))
+                .transpose()?,
+            vibrations_interval: vibrations,
+            vibrations_longest: u32::try_from(longest / vibrations).unwrap_or(u32::MAX).max(2),
         })
     }
 

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::plan::Measurement;
+
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RunText {
@@ -89,6 +91,12 @@ pub(super) struct AnalysisText {
     pub rdf_cutoff: Option<f64>,
     pub rdf_bin: Option<f64>,
     pub displacement_bin: Option<f64>,
+    pub measure: Option<Vec<Measurement>>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub wave_vectors: Vec<f64>,
+    pub overlap_length: Option<f64>,
+    pub vibrations_interval: Option<f64>,
+    pub vibrations_longest: Option<f64>,
 }
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]

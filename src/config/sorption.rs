@@ -108,7 +108,9 @@ pub fn load_sorption(path: Option<&Path>, overrides: &[Override]) -> Result<Sorp
                 if !(*h > 0.0 && *h <= highest_humidity) {
                     return Err(document.error(
                         &format!("humidity.list[{k}]"),
-                        format!("relative humidity {h} is not above 0 and at most {highest_humidity}"),
+                        format!(
+                            "relative humidity {h} is not above 0 and at most {highest_humidity}"
+                        ),
                         "give fractions (0.25 for 25 %), or raise `highest` for supersaturation",
                     ));
                 }
@@ -162,7 +164,10 @@ pub fn load_sorption(path: Option<&Path>, overrides: &[Override]) -> Result<Sorp
         other => other,
     };
     config.design.validate().map_err(whole)?;
-    config.plan(Walk::adsorption(&config.humidities), Scheme::CONVERGED).validate().map_err(whole)?;
+    config
+        .plan(Walk::adsorption(&config.humidities), Scheme::CONVERGED)
+        .validate()
+        .map_err(whole)?;
     Ok(config)
 }
 

@@ -4,7 +4,7 @@
 //! reader here this one answers any bytes with an array or an error. (The `npyz` crate multiplies
 //! a hostile shape unchecked and allocates what the header claims.)
 
-use std::io::Write;
+use std::io::{Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use super::atomic_file::AtomicFile;
@@ -235,7 +235,10 @@ pub struct NpyRows {
     file: AtomicFile,
     path: PathBuf,
     shape: [usize; 2],
+    start: u64,
     written: usize,
+    /// Row at which the file stands.
+    next: usize,
 }
 
 impl NpyRows {
@@ -243,9 +246,10 @@ impl NpyRows {
     pub fn create(path: impl AsRef<Path>, rows: usize, columns: usize) -> Result<Self> {
         let path = path.as_ref().to_owned();
         let mut file = AtomicFile::create(&path)?;
-        file.write_all(&header_bytes("<f4", &[rows, columns]))
-            .map_err(|e| Error::io("write", &path, e))?;
-        Ok(Self { file, path, shape: [rows, columns], written: 0 })
+        let header = header_bytes("<f4", &[rows, columns]);
+        file.write_all(&header).map_err(|e| Error::io("write", &path, e))?;
+        let start = header.len() as u64;
+        Ok(Self { file, path, shape: [rows, columns], start, written: 0, next: 0 })
     }
 
     /// Appends whole rows.
@@ -256,7 +260,27 @@ impl NpyRows {
                 .map_err(|e| Error::io("write", &self.path, e))?;
         }
         self.written += values.len();
+        self.next += values.len() / self.shape[1].max(1);
         Ok(())
+    }
+
+    /// Writes one row at its place; every row must come once, in any order.
+    pub fn write_row_at(&mut self, row: usize, values: &[f32]) -> Result<()> {
+        if row >= self.shape[0] || values.len() != self.shape[1] {
+            return Err(Error::Format {
+                path: self.path.clone(),
+                line: 0,
+                what: format!("row {row} of {} numbers in shape {:?}", values.len(), self.shape),
+            });
+        }
+        if row != self.next {
+            let place = self.start + 4 * row as u64 * self.shape[1] as u64;
+            self.file
+                .seek(SeekFrom::Start(place))
+                .map_err(|e| Error::io("write", &self.path, e))?;
+            self.next = row;
+        }
+        self.write_rows(values)
     }
 
     /// Checks that every row came and gives the file its name.
@@ -321,6 +345,13 @@ mod tests {
         rows.write_rows(&[3.0, 4.0]).expect("row");
         rows.finish().expect("finished");
         assert_eq!(read_npy(&path).expect("read").data, [1.0, 2.0, 3.0, 4.0]);
+        let mut rows = NpyRows::create(&path, 3, 2).expect("created");
+        for row in [2, 0, 1] {
+            rows.write_row_at(row, &[row as f32, 0.5]).expect("row");
+        }
+        assert!(rows.write_row_at(3, &[0.0; 2]).is_err());
+        rows.finish().expect("finished");
+        assert_eq!(read_npy(&path).expect("read").data, [0.0, 0.5, 1.0, 0.5, 2.0, 0.5]);
         let short = NpyRows::create(&path, 3, 2).expect("created");
         assert!(short.finish().is_err(), "missing rows are an error");
         assert!(write_npy_f32(&path, &[2], &[1.0]).is_err());

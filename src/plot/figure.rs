@@ -78,6 +78,20 @@ impl Figure {
         self.with(label, points, Style::Line)
     }
 
+    /// Adds a curve with symmetric error bars along y.
+    pub fn line_with_errors(
+        self,
+        label: impl Into<String>,
+        points: Vec<(f64, f64)>,
+        errors: Vec<f64>,
+    ) -> Self {
+        let mut figure = self.line(label, points);
+        if let Some(series) = figure.series.last_mut() {
+            series.errors = errors;
+        }
+        figure
+    }
+
     /// Adds a dashed curve.
     pub fn dashed(self, label: impl Into<String>, points: Vec<(f64, f64)>) -> Self {
         self.with(label, points, Style::Dashed)
@@ -266,6 +280,16 @@ impl Figure {
                     .collect::<Vec<Vec<(f64, f64)>>>()
             };
             let mut annotation = None;
+            let bars = points.iter().zip(&series.errors);
+            let (low, _) = self.range(1);
+            chart.draw_series(
+                bars.filter(|(p, e)| self.shown(**p) && e.is_finite() && **e > 0.0).map(
+                    |(&(x, y), &e)| {
+                        let below = if self.log[1] { (y - e).max(low) } else { y - e };
+                        PathElement::new([(x, below), (x, y + e)], color.stroke_width(1))
+                    },
+                ),
+            )?;
             match series.style {
                 Style::Line => {
                     for run in runs() {
@@ -284,16 +308,6 @@ impl Figure {
                     }
                 }
                 Style::Markers => {
-                    let bars = points.iter().zip(&series.errors);
-                    let (low, _) = self.range(1);
-                    chart.draw_series(
-                        bars.filter(|(p, e)| self.shown(**p) && e.is_finite() && **e > 0.0).map(
-                            |(&(x, y), &e)| {
-                                let below = if self.log[1] { (y - e).max(low) } else { y - e };
-                                PathElement::new([(x, below), (x, y + e)], color.stroke_width(1))
-                            },
-                        ),
-                    )?;
                     let shown = points.iter().filter(|p| self.shown(**p));
                     annotation =
                         Some(chart.draw_series(shown.map(|&p| Circle::new(p, 3, color.filled())))?);

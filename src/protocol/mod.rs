@@ -25,10 +25,10 @@
 
 mod checkpoint;
 mod files;
+mod inherent;
 mod pictures;
 mod provenance;
 mod record;
-mod report;
 mod runner;
 mod sampler;
 mod segment;
@@ -39,6 +39,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+pub use inherent::inherent_structure_energy_of;
 pub use record::{BondRecord, MemoryRecord, MinimizationRecord, StageMeans, StageRecord};
 pub use runner::run;
 pub use start::{check_overlaps, initial_structure};

@@ -9,6 +9,7 @@ use super::files::ThermoRow;
 use super::provenance::write_json;
 use super::sampler::Sampler;
 use super::{files, pictures};
+use crate::analysis::motion::{Diffusion, velocity_curves};
 use crate::analysis::{
     DisplacementHistogram, PairRdf, Plateau, TwoLines, bonding, first_peak, fit_two_lines,
     mean_and_standard_error, plateau, self_intermediate_scattering,
@@ -48,6 +49,12 @@ pub struct StageRecord {
     pub memory: Option<MemoryRecord>,
     /// Mean squared displacement of each species over the stage.
     pub mean_squared_displacement: BTreeMap<String, f64>,
+    /// Diffusion coefficient of each species, averaged over time origins.
+    #[serde(default)]
+    pub diffusion: BTreeMap<String, Diffusion>,
+    /// Potential energy per atom of the inherent structure at the end.
+    #[serde(default)]
+    pub inherent_structure_energy: Option<f64>,
     /// Neighbours of attracting species in the final structure.
     pub bonds: Vec<BondRecord>,
 }
@@ -123,6 +130,7 @@ pub(super) struct Finished<'a> {
     pub splice_visits: u64,
     pub structure: &'a Structure,
     pub sampler: &'a Sampler,
+    pub inherent_structure_energy: Option<f64>,
     /// Directory with the segment's thermo.csv.
     pub segment: &'a Path,
     /// Directory of the stage's results.
@@ -162,6 +170,8 @@ pub(super) fn finish_minimization(
         fictive_temperature: None,
         memory: None,
         mean_squared_displacement: BTreeMap::new(),
+        diffusion: BTreeMap::new(),
+        inherent_structure_energy: None,
         bonds: Vec::new(),
     };
     write_json(&results.join("stage.json"), &record)?;
@@ -186,7 +196,11 @@ pub(super) fn finish_dynamics(finished: &Finished<'_>) -> Result<StageRecord> {
         finished.plan.analysis.displacement_bin,
     );
     write_displacements(finished, &histogram)?;
-    pictures::thermodynamics(&finished.results.join("thermo.svg"), &rows, units, atoms)?;
+    let fit = if finished.ramp { fictive_temperature(&rows, atoms) } else { None };
+    let energy = finished.results.join("energy.svg");
+    pictures::energy(&energy, &rows, units, atoms, finished.ramp, fit.as_ref())?;
+    pictures::temperature(&finished.results.join("temperature.svg"), &rows, units)?;
+    let diffusion = write_dynamics(finished)?;
     pictures::radial(&finished.results.join("rdf.svg"), &partials, units)?;
     let energies: Vec<f64> = rows.iter().map(|r| r.potential / atoms).collect();
     let record = StageRecord {
@@ -199,12 +213,14 @@ pub(super) fn finish_dynamics(finished: &Finished<'_>) -> Result<StageRecord> {
         means: means(&rows, atoms),
         splice_visits: finished.field.has_splice().then_some(finished.splice_visits),
         plateau: if finished.ramp { None } else { plateau(&energies) },
-        fictive_temperature: if finished.ramp { fictive_temperature(&rows, atoms) } else { None },
+        fictive_temperature: fit,
         memory: if finished.ramp { None } else { Some(memory(finished, &moved)) },
         mean_squared_displacement: by_name(
             structure,
             &crate::analysis::mean_squared_displacement(&moved, &structure.kinds, species),
         ),
+        diffusion,
+        inherent_structure_energy: finished.inherent_structure_energy,
         bonds: bonds(finished, &partials),
     };
     write_json(&finished.results.join("stage.json"), &record)?;
@@ -335,6 +351,29 @@ fn write_rdf(finished: &Finished<'_>, partials: &[PairRdf]) -> Result<()> {
         }
         Ok(())
     })
+}
+
+/// Writes dynamics over time origins; answers with the diffusion coefficients.
+fn write_dynamics(finished: &Finished<'_>) -> Result<BTreeMap<String, Diffusion>> {
+    let units = &finished.field.units;
+    let mut diffusion = BTreeMap::new();
+    if let Some(motion) = &finished.sampler.motion {
+        let result = motion.finish();
+        for curves in result.curves(units) {
+            curves.write(finished.results)?;
+        }
+        for species in result.species {
+            if let Some(found) = species.diffusion {
+                diffusion.insert(species.name, found);
+            }
+        }
+    }
+    if let Some(velocities) = &finished.sampler.velocities {
+        for curves in velocity_curves(&velocities.finish(), units) {
+            curves.write(finished.results)?;
+        }
+    }
+    Ok(diffusion)
 }
 
 fn write_msd(finished: &Finished<'_>) -> Result<()> {

@@ -11,13 +11,14 @@ use super::files::SegmentFiles;
 use super::segment::{SegmentContext, run_stage};
 use super::start::initial_structure;
 use super::summary::{RunSummary, summarize};
-use super::{Progress, RunOptions, provenance, report};
+use super::{Progress, RunOptions, provenance};
 use crate::backend::Backend;
 use crate::config::{Member, RunPlan, Stage};
 use crate::dynamics::{DynamicsPlan, DynamicsState, Ensemble, TemperatureSchedule};
 use crate::error::{Error, Result};
 use crate::io::{write_atomically, write_structure};
 use crate::potential::CompiledForceField;
+use crate::report::write_run;
 use crate::system::Structure;
 
 /// Executes a run from its beginning, or from its last checkpoint.
@@ -56,7 +57,7 @@ pub fn run(
         other => other,
     })?;
     let summary = summarize(output, plan)?;
-    report::write(output, &summary)?;
+    write_run(output, &[])?;
     Ok(summary)
 }
 

@@ -7,11 +7,12 @@ use std::sync::atomic::AtomicBool;
 use super::Progress;
 use super::checkpoint::{self, Checkpoint, Cursor};
 use super::files::SegmentFiles;
+use super::inherent::inherent_structure_energy;
 use super::record::{Finished, finish_dynamics, finish_minimization};
 use super::runner::{interrupted, snapshot_path};
-use super::sampler::Sampler;
+use super::sampler::{Due, Sampler};
 use crate::backend::{Backend, DynamicsSession, Observables};
-use crate::config::{Member, RunPlan, Stage, StageKind, VelocityStart};
+use crate::config::{Measurement, Member, RunPlan, Stage, StageKind, VelocityStart};
 use crate::dynamics::{
     DynamicsPlan, DynamicsState, Ensemble, MinimizeMethod, MinimizeOptions, TemperatureSchedule,
     Thermodynamics, ThermostatState, minimize,
@@ -247,8 +248,17 @@ impl<'a> Dynamics<'a> {
         let observation =
             self.session.observe(Observables { thermodynamics: true, structure: true })?;
         if let Some(structure) = &observation.structure {
-            let mut sampler = Sampler::new(structure, &context.plan.analysis)?;
-            sampler.sample(self.step, structure, false);
+            let mut sampler = Sampler::new(
+                structure,
+                &context.plan.analysis,
+                self.last_step - self.first_step,
+                context.plan.timestep,
+                self.ramp,
+            )?;
+            sampler.sample(self.step, structure, Due { rdf: false, regular: true })?;
+            if let Some(velocities) = &mut sampler.velocities {
+                velocities.push(structure)?;
+            }
             self.sampler = Some(sampler);
         }
         if let Some(t) = &observation.thermodynamics {
@@ -265,8 +275,13 @@ impl<'a> Dynamics<'a> {
         let chunk = (ATOM_STEPS_PER_CHUNK / context.template.len() as u64).max(1);
         let mut next = self.last_step.min(self.step + chunk);
         let output = &context.plan.output;
-        let intervals =
-            [output.thermo, output.trajectory, output.checkpoint, context.plan.analysis.interval];
+        let intervals = [
+            output.thermo,
+            output.trajectory,
+            output.checkpoint,
+            context.plan.analysis.interval,
+            self.vibrations_interval(context),
+        ];
         for interval in intervals.into_iter().filter(|&i| i > 0) {
             let done = self.step - self.first_step;
             next = next.min(self.first_step + (done / interval + 1) * interval);
@@ -275,6 +290,12 @@ impl<'a> Dynamics<'a> {
             next = next.min(at);
         }
         next
+    }
+
+    /// Steps between samples of velocities; 0: they are not asked for.
+    fn vibrations_interval(&self, context: &SegmentContext<'_>) -> u64 {
+        let wanted = self.sampler.as_ref().is_some_and(|s| s.velocities.is_some());
+        if wanted { context.plan.analysis.vibrations_interval } else { 0 }
     }
 
     /// Writes what is due at this step.
@@ -286,9 +307,10 @@ impl<'a> Dynamics<'a> {
         let end = self.step == self.last_step;
         let sample = end || self.due(context.plan.analysis.interval);
         let frame = self.due(context.plan.output.trajectory);
+        let velocities = self.due(self.vibrations_interval(context));
         let what = Observables {
             thermodynamics: end || self.due(context.plan.output.thermo),
-            structure: sample || frame,
+            structure: sample || frame || velocities,
         };
         if what.thermodynamics || what.structure {
             let observation = self.session.observe(what)?;
@@ -301,8 +323,14 @@ impl<'a> Dynamics<'a> {
                 }
                 let done = self.step - self.first_step;
                 let settled = !self.ramp && 2 * done >= self.last_step - self.first_step;
+                let regular = self.due(context.plan.analysis.interval);
                 if let (true, Some(sampler)) = (sample, &mut self.sampler) {
-                    sampler.sample(self.step, structure, settled || end);
+                    sampler.sample(self.step, structure, Due { rdf: settled || end, regular })?;
+                }
+                if let (true, Some(correlation)) =
+                    (velocities, self.sampler.as_mut().and_then(|s| s.velocities.as_mut()))
+                {
+                    correlation.push(structure)?;
                 }
             }
             self.snapshots_due(context)?;
@@ -367,6 +395,7 @@ impl<'a> Dynamics<'a> {
         files.flush()?;
         let state = self.session.checkpoint()?;
         let structure = state.structure(context.template);
+        let inherent_structure_energy = self.inherent_structure(context, &state)?;
         if let Some(sampler) = &self.sampler {
             finish_dynamics(&Finished {
                 plan: context.plan,
@@ -378,10 +407,39 @@ impl<'a> Dynamics<'a> {
                 splice_visits: state.splice_visits,
                 structure: &structure,
                 sampler,
+                inherent_structure_energy,
                 segment: &context.directory,
                 results,
             })?;
         }
         Ok(state)
+    }
+
+    /// Potential energy per atom of the minimum below the end of the stage, if it is asked for. The
+    /// run goes on from where it was.
+    fn inherent_structure(
+        &self,
+        context: &SegmentContext<'_>,
+        state: &DynamicsState,
+    ) -> Result<Option<f64>> {
+        if !context.plan.analysis.measure.contains(&Measurement::InherentStructure) {
+            return Ok(None);
+        }
+        let interrupt = context.interrupt;
+        let plan = context.dynamics_plan(Ensemble::Nve, TemperatureSchedule::constant(0.0));
+        let mut session = context.backend.resume(context.template, &plan, state)?;
+        let energy = inherent_structure_energy(
+            session.as_mut(),
+            context.template.len(),
+            context.force_field.cutoff,
+            &mut || !interrupted(interrupt),
+        )?;
+        if interrupted(interrupt) {
+            return Err(Error::Interrupted {
+                step: state.step,
+                checkpoint: checkpoint::existing(context.output).unwrap_or_default(),
+            });
+        }
+        Ok(Some(energy))
     }
 }

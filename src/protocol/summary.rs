@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::provenance::write_json;
 use super::record::StageRecord;
@@ -12,7 +12,7 @@ use crate::config::{Member, RunPlan, StageKind};
 use crate::error::{Error, Result};
 
 /// Results of a run.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct RunSummary {
     /// The run's title.
     pub title: String,
@@ -25,7 +25,7 @@ pub struct RunSummary {
 }
 
 /// Results of one repetition.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct MemberSummary {
     /// Its directory inside the run's.
     pub directory: String,
@@ -42,7 +42,7 @@ pub struct MemberSummary {
 }
 
 /// One check of a run.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Check {
     /// "memory", "plateau" or "splice".
     pub name: String,

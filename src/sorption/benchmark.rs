@@ -4,9 +4,7 @@ use std::time::Instant;
 
 use serde::Serialize;
 
-use super::{
-    MeanSquare, Path, Scheme, Shape, SorptionPlan, even_humidities, random_lattices,
-};
+use super::{MeanSquare, Path, Scheme, Shape, SorptionPlan, even_humidities, random_lattices};
 use crate::backend::{Backend, DeviceKind, select};
 use crate::error::Result;
 
@@ -82,12 +80,15 @@ pub fn benchmark(
         let have = selection.backend.sorption(&few, &truncated)?;
         selection.backend.sorption_gradient(&few, &truncated, &loss)?;
         selection.backend.sorption_gradient(&few, &converged, &loss)?;
-        let difference = have
-            .filling
-            .iter()
-            .zip(&exact.filling)
-            .fold(0.0f64, |m, (a, b)| m.max((a - b).abs()));
-        devices.push((selection, difference, Vec::new(), [Vec::new(), Vec::new(), Vec::new()], 0.0));
+        let difference =
+            have.filling.iter().zip(&exact.filling).fold(0.0f64, |m, (a, b)| m.max((a - b).abs()));
+        devices.push((
+            selection,
+            difference,
+            Vec::new(),
+            [Vec::new(), Vec::new(), Vec::new()],
+            0.0,
+        ));
     }
     for round in 0..benchmark.repeats.max(1) {
         said(&format!("measuring, round {} of {}", round + 1, benchmark.repeats.max(1)));

@@ -163,10 +163,7 @@ pub fn read_target(path: impl AsRef<Path>) -> Result<(Option<Vec<f64>>, Vec<f64>
 pub fn write_lattice_png(path: impl AsRef<Path>, shape: Shape, eta: &[f64]) -> Result<()> {
     let [nz, ny, nx] = shape.size;
     if nz != 1 {
-        return Err(Error::input(
-            "a cubic lattice is not one picture",
-            "write it as .npy instead",
-        ));
+        return Err(Error::input("a cubic lattice is not one picture", "write it as .npy instead"));
     }
     let bytes: Vec<u8> = eta.iter().map(|e| (e * 255.0).round() as u8).collect();
     write_atomically(path, |to| {

@@ -22,57 +22,124 @@ pub(super) struct Cluster {
     pub species: [u32; CLUSTER],
 }
 
-/// Which atom is in which slot.
+/// Lowest and highest fraction along one axis.
+type Interval = [u32; 2];
+
+/// Which atom is in which slot, and where to look for neighbours: slabs along the first axis,
+/// columns along the second within each, clusters along the third within each. All are full but
+/// for the last cluster, so that no lane computes padding in vain.
 #[derive(Debug, Clone, Default)]
 pub(super) struct ClusterOrder {
     /// Atom of each slot; slots come in clusters.
     pub atoms: Vec<[u32; CLUSTER]>,
-    /// Columns along the first and second box edge.
-    columns: [usize; 2],
+    /// First fractions of each slab, rising.
+    slabs: Vec<Interval>,
+    /// First column of each slab, and the end.
+    slab_start: Vec<usize>,
+    /// Second fractions of each column, rising within a slab.
+    columns: Vec<Interval>,
     /// First cluster of each column, and the end.
-    column_start: Vec<u32>,
-    /// Lowest and highest third fraction of each cluster.
-    heights: Vec<[u32; 2]>,
+    column_start: Vec<usize>,
+    /// Third fractions of each cluster, rising within a column.
+    heights: Vec<Interval>,
     /// Where each cluster lies.
     bounds: Vec<Bounds>,
 }
 
-impl ClusterOrder {
-    /// Sorts atoms into columns of about a cluster's edge, each column along the third axis, and
-    /// cuts the columns into clusters.
-    pub fn new(simulation_box: &SimulationBox, fractions: &[FixedPosition]) -> Self {
-        let widths = simulation_box.perpendicular_widths();
-        let edge = (CLUSTER as f64 * simulation_box.volume() / fractions.len() as f64).cbrt();
-        let columns = [0, 1].map(|k| (widths[k] / edge).round().clamp(1.0, 30_000.0) as usize);
-        let cell = |u: u32, n: usize| ((u64::from(u) * n as u64) >> 32) as usize;
-        let mut keys: Vec<(u64, u32)> = fractions
-            .par_iter()
-            .enumerate()
-            .map(|(atom, u)| {
-                let column = cell(u[0], columns[0]) * columns[1] + cell(u[1], columns[1]);
-                (((column as u64) << 32) | u64::from(u[2]), atom as u32)
-            })
-            .collect();
-        keys.par_sort_unstable();
-        let count = columns[0] * columns[1];
-        let mut order = Self { columns, ..Self::default() };
-        order.column_start.reserve(count + 1);
-        let mut next = 0;
-        for column in 0..count {
-            order.column_start.push(order.atoms.len() as u32);
-            let end = next + keys[next..].partition_point(|k| (k.0 >> 32) as usize == column);
-            for members in keys[next..end].chunks(CLUSTER) {
+/// Atoms by one coordinate: (fraction, atom).
+type Key = (u32, u32);
+
+fn interval(sorted: &[Key]) -> Interval {
+    [sorted[0].0, sorted[sorted.len() - 1].0]
+}
+
+/// Sorts atoms along an axis.
+fn sort_along(axis: usize, fractions: &[FixedPosition], keys: &mut [Key]) {
+    for key in keys.iter_mut() {
+        key.0 = fractions[key.1 as usize][axis];
+    }
+    keys.sort_unstable();
+}
+
+/// Clusters of atoms shared out among `parts` (at most as many as there are clusters): the first
+/// atom of each part, and the end.
+fn shares(atoms: usize, parts: usize) -> Vec<usize> {
+    let clusters = atoms.div_ceil(CLUSTER);
+    let parts = parts.clamp(1, clusters.max(1));
+    (0..=parts).map(|k| (CLUSTER * (k * clusters / parts)).min(atoms)).collect()
+}
+
+/// What one slab adds to the order.
+#[derive(Default)]
+struct Slab {
+    first: Interval,
+    columns: Vec<Interval>,
+    /// Clusters in each column.
+    counts: Vec<usize>,
+    atoms: Vec<[u32; CLUSTER]>,
+    heights: Vec<Interval>,
+}
+
+impl Slab {
+    fn new(fractions: &[FixedPosition], keys: &mut [Key], columns: usize) -> Self {
+        let mut slab = Self { first: interval(keys), ..Self::default() };
+        sort_along(1, fractions, keys);
+        for ends in shares(keys.len(), columns).windows(2) {
+            let column = &mut keys[ends[0]..ends[1]];
+            slab.columns.push(interval(column));
+            sort_along(2, fractions, column);
+            slab.counts.push(column.len().div_ceil(CLUSTER));
+            for members in column.chunks(CLUSTER) {
                 let mut atoms = [PADDING; CLUSTER];
                 for (slot, key) in atoms.iter_mut().zip(members) {
                     *slot = key.1;
                 }
-                order.atoms.push(atoms);
-                let height = |k: &(u64, u32)| k.0 as u32;
-                order.heights.push([height(&members[0]), height(&members[members.len() - 1])]);
+                slab.atoms.push(atoms);
+                slab.heights.push(interval(members));
             }
-            next = end;
         }
-        order.column_start.push(order.atoms.len() as u32);
+        slab
+    }
+}
+
+impl ClusterOrder {
+    /// Cuts the atoms into slabs, columns and clusters of equal numbers, each about as long as
+    /// wide. Atoms at equal heights are told apart by their index.
+    pub fn new(simulation_box: &SimulationBox, fractions: &[FixedPosition]) -> Self {
+        let widths = simulation_box.perpendicular_widths();
+        let edge = (CLUSTER as f64 * simulation_box.volume() / fractions.len() as f64).cbrt();
+        let parts = [0, 1].map(|k| (widths[k] / edge).round().clamp(1.0, 30_000.0) as usize);
+        let mut keys: Vec<Key> =
+            fractions.par_iter().enumerate().map(|(atom, u)| (u[0], atom as u32)).collect();
+        keys.par_sort_unstable();
+        let ends = shares(keys.len(), parts[0]);
+        let mut rest = keys.as_mut_slice();
+        let mut slabs = Vec::with_capacity(ends.len() - 1);
+        for ends in ends.windows(2) {
+            let (slab, after) = rest.split_at_mut(ends[1] - ends[0]);
+            slabs.push(slab);
+            rest = after;
+        }
+        let slabs: Vec<Slab> = slabs
+            .into_par_iter()
+            .filter(|keys| !keys.is_empty())
+            .map(|keys| Slab::new(fractions, keys, parts[1]))
+            .collect();
+        let mut order = Self::default();
+        for slab in slabs {
+            order.slabs.push(slab.first);
+            order.slab_start.push(order.columns.len());
+            let mut next = order.atoms.len();
+            for count in slab.counts {
+                order.column_start.push(next);
+                next += count;
+            }
+            order.columns.extend(slab.columns);
+            order.atoms.extend(slab.atoms);
+            order.heights.extend(slab.heights);
+        }
+        order.slab_start.push(order.columns.len());
+        order.column_start.push(order.atoms.len());
         order
     }
 
@@ -277,7 +344,6 @@ pub(super) fn list_block<L: Lanes>(
         }
         *local
     };
-    let [nx, ny] = order.columns;
     for ci in first..last {
         let own = ci / 2;
         block.starts.push(block.entries.len() as u32);
@@ -289,39 +355,27 @@ pub(super) fn list_block<L: Lanes>(
         let home = &clusters[own as usize];
         let extent = bounds(home, half * HALF..half * HALF + HALF);
         let rows = load_rows::<L>(home, half);
-        let xs = columns_in_reach(extent[0], reach.fraction[0], nx);
-        let ys = columns_in_reach(extent[1], reach.fraction[1], ny);
-        for x in xs.clone() {
-            for y in ys.clone() {
-                let column = (x % nx) * ny + y % ny;
-                let range =
-                    order.column_start[column] as usize..order.column_start[column + 1] as usize;
-                let heights = &order.heights[range.clone()];
-                // A tall cluster can overlap both windows of a range that wraps: take it once.
-                let mut done = 0;
-                for [low, high] in
-                    height_windows(extent[2], reach.fraction[2]).into_iter().flatten()
-                {
-                    let from = heights.partition_point(|h| h[1] < low).max(done);
-                    let to = heights.partition_point(|h| h[0] <= high).max(from);
-                    done = to;
-                    for cj in range.start + from..range.start + to {
-                        if cj < own as usize {
-                            continue;
-                        }
-                        let other = &clusters[cj];
-                        if far_apart(&extent, &order.bounds[cj], reach) {
-                            continue;
-                        }
-                        let sides = if reach.triclinic {
-                            sides_within::<L, true>(&rows, other, reach)
-                        } else {
-                            sides_within::<L, false>(&rows, other, reach)
-                        };
-                        if sides != 0 {
-                            let local = place(cj as u32, &mut block.touched);
-                            block.entries.push(Entry { cluster: cj as u32, local, sides });
-                        }
+        let window = |axis: usize| windows(extent[axis], reach.fraction[axis]);
+        let (xs, ys, zs) = (window(0), window(1), window(2));
+        for slab in overlapping(&order.slabs, xs) {
+            let slab = order.slab_start[slab]..order.slab_start[slab + 1];
+            for column in overlapping(&order.columns[slab.clone()], ys) {
+                let column = slab.start + column;
+                let range = order.column_start[column]..order.column_start[column + 1];
+                for height in overlapping(&order.heights[range.clone()], zs) {
+                    let cj = range.start + height;
+                    if cj < own as usize || far_apart(&extent, &order.bounds[cj], reach) {
+                        continue;
+                    }
+                    let other = &clusters[cj];
+                    let sides = if reach.triclinic {
+                        sides_within::<L, true>(&rows, other, reach)
+                    } else {
+                        sides_within::<L, false>(&rows, other, reach)
+                    };
+                    if sides != 0 {
+                        let local = place(cj as u32, &mut block.touched);
+                        block.entries.push(Entry { cluster: cj as u32, local, sides });
                     }
                 }
             }
@@ -335,19 +389,8 @@ pub(super) fn list_block<L: Lanes>(
     block
 }
 
-/// Columns (not yet taken modulo n) that an extent with its reach overlaps, each once.
-fn columns_in_reach(extent: [u32; 2], reach: f64, n: usize) -> std::ops::Range<usize> {
-    let centre = f64::from(extent[0]) / crate::system::FIXED_ONE;
-    let half = f64::from(extent[1]) / crate::system::FIXED_ONE + reach;
-    let first = ((centre - half) * n as f64).floor() as i64;
-    let last = ((centre + half) * n as f64).floor() as i64;
-    let count = (last - first + 1).min(n as i64);
-    let start = first.rem_euclid(n as i64) as usize;
-    start..start + count as usize
-}
-
-/// Ranges of the third fraction within reach: one, or two where the range wraps.
-fn height_windows(extent: [u32; 2], reach: f64) -> [Option<[u32; 2]>; 2] {
+/// Fractions within reach of an extent: one range, or two where it wraps.
+fn windows(extent: [u32; 2], reach: f64) -> [Option<Interval>; 2] {
     let reach = (reach * crate::system::FIXED_ONE).ceil() as u64 + u64::from(extent[1]) + 1;
     if 2 * reach >= u64::from(u32::MAX) {
         return [Some([0, u32::MAX]), None];
@@ -355,6 +398,23 @@ fn height_windows(extent: [u32; 2], reach: f64) -> [Option<[u32; 2]>; 2] {
     let low = extent[0].wrapping_sub(reach as u32);
     let high = extent[0].wrapping_add(reach as u32);
     if low <= high { [Some([low, high]), None] } else { [Some([0, high]), Some([low, u32::MAX])] }
+}
+
+/// Which of these rising intervals overlap a window, each once even where it overlaps both parts
+/// of one that wraps.
+fn overlapping(
+    intervals: &[Interval],
+    windows: [Option<Interval>; 2],
+) -> impl Iterator<Item = usize> + use<> {
+    let mut ranges = [0..0, 0..0];
+    let mut done = 0;
+    for (range, [low, high]) in ranges.iter_mut().zip(windows.into_iter().flatten()) {
+        let from = intervals.partition_point(|i| i[1] < low).max(done);
+        let to = intervals.partition_point(|i| i[0] <= high).max(from);
+        done = to;
+        *range = from..to;
+    }
+    ranges.into_iter().flatten()
 }
 
 /// True if the bounds alone keep the clusters apart.

@@ -29,6 +29,8 @@ pub(super) struct KernelInput {
     pub out_of_reach2: f32,
     /// Coulomb cutoff squared.
     pub coulomb_cutoff2: f32,
+    /// Longest cutoff squared.
+    pub reach2: f32,
 }
 
 /// Sums over a block.
@@ -265,6 +267,10 @@ fn interact<L: Lanes, W: Law, const TERMS: usize, const TRICLINIC: bool, const E
         // Lanes that do not count go out of reach, not into the splice.
         let far = L::constant(f64::from(input.out_of_reach2));
         r2 = L::select(L::mask_of_bits(bits), r2, far);
+    }
+    // A third of the vectors have no pair within reach: their lists are made for atoms that move.
+    if L::count(r2.less(L::constant(f64::from(input.reach2)))) == 0 {
+        return;
     }
     let distance = L::distance(r2);
     let parameters = Lookup {

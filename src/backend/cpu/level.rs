@@ -69,7 +69,6 @@ impl Level {
             _ => 1,
         }
     }
-
     /// Runs [`list_block`] with this instruction set.
     pub(super) fn list_block(
         self,
@@ -165,12 +164,14 @@ impl Level {
     }
 }
 
-/// Plain loops that the compiler vectorises for an instruction set; `run` must be inlined.
+/// Plain loops that the compiler vectorises for whatever instruction set runs them. Everything on
+/// the hot path below `run` is to be `#[inline(always)]`, and without closures, which are
+/// compiled for the baseline.
 pub(super) trait Task {
     /// What it answers.
     type Output;
 
-    /// Does it; `FMA`: fused multiply-add is an instruction.
+    /// Does the work; `FMA` says that `mul_add` is one instruction.
     fn run<const FMA: bool>(self) -> Self::Output;
 }
 

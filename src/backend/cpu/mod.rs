@@ -2,6 +2,7 @@
 //! for any number of threads.
 
 mod clusters;
+pub(super) mod descriptor;
 mod integrate;
 mod kernel;
 mod level;
@@ -11,6 +12,7 @@ mod sorption;
 mod tables;
 
 use super::{Backend, Capabilities, DeviceKind, DynamicsSession};
+use crate::descriptor::{BoundPlan, DescriptorSession};
 use crate::dynamics::{DynamicsPlan, DynamicsState};
 use crate::error::Result;
 use crate::sorption::{Gradients, Isotherms, Lattices, Loss, SorptionPlan};
@@ -43,6 +45,7 @@ impl CpuBackend {
                 force_precision: 5e-6,
                 energy_precision: 1e-6,
                 virial_precision: 1e-5,
+                descriptor_precision: 2e-5,
             },
         }
     }
@@ -75,6 +78,10 @@ impl Backend for CpuBackend {
     ) -> Result<Box<dyn DynamicsSession>> {
         let signature = &self.capabilities.signature;
         Ok(Box::new(CpuSession::resume(template, plan, from, self.level, signature)?))
+    }
+
+    fn descriptors<'a>(&self, plan: &'a BoundPlan<'a>) -> Result<Box<dyn DescriptorSession + 'a>> {
+        Ok(Box::new(descriptor::CpuDescriptors::start(plan, self.level)?))
     }
 
     fn sorption(&self, lattices: &Lattices, plan: &SorptionPlan) -> Result<Isotherms> {

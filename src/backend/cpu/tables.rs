@@ -69,6 +69,7 @@ pub(super) fn kernel_input(
         matrix: fraction_matrix(simulation_box),
         damping: field.damping_fit()?,
         out_of_reach2: (4.0 * field.cutoff * field.cutoff) as f32,
+        reach2: (field.cutoff * field.cutoff) as f32,
         coulomb_cutoff2: field
             .coulomb
             .as_ref()

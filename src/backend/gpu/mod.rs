@@ -20,6 +20,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::{Backend, Capabilities, DeviceKind, DynamicsSession};
+use crate::descriptor::{BoundPlan, DescriptorSession};
 use crate::dynamics::{DynamicsPlan, DynamicsState};
 use crate::error::Result;
 use crate::sorption::{Gradients, Isotherms, Lattices, Loss, SorptionPlan};
@@ -56,8 +57,14 @@ impl GpuBackend {
             force_precision: 5e-6,
             energy_precision: 1e-6,
             virial_precision: 1e-5,
+            descriptor_precision: 2e-5,
         };
-        Ok(Self { capabilities, context: Arc::new(context), pipelines: Mutex::default(), sorption: sorption::Programs::default() })
+        Ok(Self {
+            capabilities,
+            context: Arc::new(context),
+            pipelines: Mutex::default(),
+            sorption: sorption::Programs::default(),
+        })
     }
 
     /// The adapter in use.
@@ -112,6 +119,13 @@ impl Backend for GpuBackend {
         from: &DynamicsState,
     ) -> Result<Box<dyn DynamicsSession>> {
         Ok(Box::new(self.continue_from(template, plan, from)?))
+    }
+
+    fn descriptors<'a>(&self, plan: &'a BoundPlan<'a>) -> Result<Box<dyn DescriptorSession + 'a>> {
+        Ok(Box::new(super::cpu::descriptor::CpuDescriptors::start(
+            plan,
+            super::cpu::Level::best(),
+        )?))
     }
 
     fn sorption(&self, lattices: &Lattices, plan: &SorptionPlan) -> Result<Isotherms> {

@@ -1,10 +1,12 @@
 //! The reference backend: double precision, simple, never tuned. What it says is true.
 
+mod descriptor;
 mod pairs;
 mod session;
 mod sorption;
 
 use super::{Backend, Capabilities, DeviceKind, DynamicsSession};
+use crate::descriptor::{BoundPlan, DescriptorSession};
 use crate::dynamics::{DynamicsPlan, DynamicsState};
 use crate::error::Result;
 use crate::sorption::{Gradients, Isotherms, Lattices, Loss, SorptionPlan};
@@ -31,6 +33,7 @@ impl ReferenceBackend {
                 force_precision: 1e-9,
                 energy_precision: 1e-9,
                 virial_precision: 1e-9,
+                descriptor_precision: 1e-9,
             },
         }
     }
@@ -62,6 +65,10 @@ impl Backend for ReferenceBackend {
         from: &DynamicsState,
     ) -> Result<Box<dyn DynamicsSession>> {
         Ok(Box::new(ReferenceSession::resume(template, plan, from, &self.capabilities.signature)?))
+    }
+
+    fn descriptors<'a>(&self, plan: &'a BoundPlan<'a>) -> Result<Box<dyn DescriptorSession + 'a>> {
+        Ok(Box::new(descriptor::ReferenceDescriptors::start(plan)?))
     }
 
     fn sorption(&self, lattices: &Lattices, plan: &SorptionPlan) -> Result<Isotherms> {

@@ -178,8 +178,10 @@ impl Sites {
     /// the fixed point is stable, so conjugate gradients solve it.
     fn implicit(&self, field: f64, rho: &[f64], g: &[f64]) -> Option<Vec<f64>> {
         let s = self.logistic(field, rho);
-        let root: Vec<f64> = s.iter().zip(&self.eta).map(|(s, e)| (e * s * (1.0 - s)).sqrt()).collect();
-        let times = |a: &[f64], b: &[f64]| -> Vec<f64> { a.iter().zip(b).map(|(a, b)| a * b).collect() };
+        let root: Vec<f64> =
+            s.iter().zip(&self.eta).map(|(s, e)| (e * s * (1.0 - s)).sqrt()).collect();
+        let times =
+            |a: &[f64], b: &[f64]| -> Vec<f64> { a.iter().zip(b).map(|(a, b)| a * b).collect() };
         let dot = |a: &[f64], b: &[f64]| -> f64 { a.iter().zip(b).map(|(a, b)| a * b).sum() };
         let apply = |v: &[f64]| -> Vec<f64> {
             let spread = self.neighbour_sum(&times(&root, v));
@@ -305,8 +307,9 @@ impl Walker for Sites {
             self.density.iter().zip(&ray).map(|(rho, r)| rho + direction * t * r).collect();
         let s = self.logistic(field, &moved);
         let there: Vec<f64> = s.iter().zip(&self.eta).map(|(s, e)| s * e).collect();
-        let proved = (0..ray.len())
-            .all(|i| direction * (there[i] - moved[i]) >= if ray[i] > 0.0 { 0.0 } else { -Self::NOISE });
+        let proved = (0..ray.len()).all(|i| {
+            direction * (there[i] - moved[i]) >= if ray[i] > 0.0 { 0.0 } else { -Self::NOISE }
+        });
         if proved {
             self.density = there;
         }

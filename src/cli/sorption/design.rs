@@ -6,9 +6,7 @@ use std::sync::atomic::Ordering;
 use clap::Args;
 use fulgurite::io::{write_atomically, write_npy_f64};
 use fulgurite::plot::Figure;
-use fulgurite::sorption::{
-    Design, Path as Walk, Scheme, SorptionPlan, design, write_lattice_png,
-};
+use fulgurite::sorption::{Design, Path as Walk, Scheme, SorptionPlan, design, write_lattice_png};
 use fulgurite::{Error, Result};
 
 use super::{Common, bar, isotherm, parse_size, remark, say};
@@ -40,11 +38,12 @@ pub fn main(arguments: &Arguments) -> Result<()> {
     let chosen = common.device()?;
     let interrupt = crate::cli::run::stop_on_signals()?;
     let bar = bar((config.design.steps + config.design.refinements) as u64);
-    let found = design(chosen.backend.as_ref(), shape, &plan, &target, &config.design, |done, _, step| {
-        bar.set_position(done as u64);
-        bar.set_message(format!("best loss {:.6}", step.best));
-        !interrupt.load(Ordering::Relaxed)
-    })?;
+    let found =
+        design(chosen.backend.as_ref(), shape, &plan, &target, &config.design, |done, _, step| {
+            bar.set_position(done as u64);
+            bar.set_message(format!("best loss {:.6}", step.best));
+            !interrupt.load(Ordering::Relaxed)
+        })?;
     bar.finish_and_clear();
     if interrupt.load(Ordering::Relaxed) {
         remark("interrupted: the best matrix so far is written");

@@ -5,9 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use fulgurite::io::{write_atomically, write_npy_f32};
 use fulgurite::plot::Figure;
-use fulgurite::sorption::{
-    Path as Walk, Scheme, area_between, random_lattices, sinuosity,
-};
+use fulgurite::sorption::{Path as Walk, Scheme, area_between, random_lattices, sinuosity};
 use fulgurite::{Error, Result};
 
 use super::{Common, bar, parse_size, say};

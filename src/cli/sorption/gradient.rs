@@ -73,9 +73,7 @@ pub fn target(text: &str, config: &mut SorptionConfig) -> Result<Vec<f64>> {
     };
     if let Some(own) = humidities {
         if !config.humidities_given {
-            if let Some(bad) =
-                own.iter().find(|h| !(**h > 0.0 && **h <= config.highest_humidity))
-            {
+            if let Some(bad) = own.iter().find(|h| !(**h > 0.0 && **h <= config.highest_humidity)) {
                 return Err(Error::config(
                     text,
                     format!(
@@ -193,7 +191,8 @@ pub fn main(arguments: &Arguments) -> Result<()> {
         let [_, rows, columns] = lattices.shape().size;
         let values = all[..rows * columns].to_vec();
         let top = values.iter().fold(0.0f64, |m, v| m.max(v.abs()));
-        let layer = if lattices.shape().dimension == Dimension::Three { ", first layer" } else { "" };
+        let layer =
+            if lattices.shape().dimension == Dimension::Three { ", first layer" } else { "" };
         Heatmap {
             title: format!("Derivative of the loss with respect to η{layer}"),
             columns,

@@ -163,7 +163,8 @@ pub fn main(arguments: &Arguments) -> Result<()> {
     }
     if let Some(path) = &arguments.water {
         let first = &branches[0];
-        water(&lattices, 0, &first.humidities, &first.isotherms, &arguments.water_at)?.write(path)?;
+        water(&lattices, 0, &first.humidities, &first.isotherms, &arguments.water_at)?
+            .write(path)?;
     }
     Ok(())
 }

@@ -22,8 +22,11 @@ pub(super) fn of_group(
     let mut group = Group::new(level, lattices, range.clone(), plan);
     let (mut isotherms, densities) = group.follow(plan);
     let (points, sites, lanes) = (plan.path.humidities.len(), lattices.sites(), range.len());
-    let kept =
-        if plan.densities || loss.needs_densities() { group.unpack(&densities) } else { Vec::new() };
+    let kept = if plan.densities || loss.needs_densities() {
+        group.unpack(&densities)
+    } else {
+        Vec::new()
+    };
     let mut values = Vec::new();
     let mut cotangents = Vec::new();
     for lane in 0..lanes {
@@ -32,8 +35,7 @@ pub(super) fn of_group(
         } else {
             &kept[lane * points * sites..(lane + 1) * points * sites]
         };
-        let (value, cotangent) =
-            loss.evaluate(range.start + lane, isotherms.lattice(lane), own);
+        let (value, cotangent) = loss.evaluate(range.start + lane, isotherms.lattice(lane), own);
         check_cotangent(&cotangent, points, sites)?;
         values.push(value);
         cotangents.push(cotangent);

@@ -67,11 +67,7 @@ impl Spread {
             513..=1024 => 128,
             _ => 256,
         };
-        Self {
-            threads,
-            owned: sites.div_ceil(threads),
-            three: shape.dimension == Dimension::Three,
-        }
+        Self { threads, owned: sites.div_ceil(threads), three: shape.dimension == Dimension::Three }
     }
 
     /// The complete WGSL of a kernel.
@@ -91,7 +87,8 @@ impl Spread {
                 include_str!("../../../../shaders/sorption/adjoint.wgsl")
             }
             Kernel::Collect => {
-                return [common, include_str!("../../../../shaders/sorption/collect.wgsl")].join("\n");
+                return [common, include_str!("../../../../shaders/sorption/collect.wgsl")]
+                    .join("\n");
             }
         };
         [common, &constants, small, own].join("\n")

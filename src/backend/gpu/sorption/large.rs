@@ -246,7 +246,10 @@ impl<'a> Large<'a> {
         context.queue.write_buffer(&large.eta, 0, cast_slice(&eta));
         // The attraction is a neighbour sum of η itself.
         large.write(Slot::Moved, &eta);
-        large.run(Pass::Attract, [Slot::Moved, Slot::None, Slot::Attraction, Slot::None, Slot::None, Slot::None])?;
+        large.run(
+            Pass::Attract,
+            [Slot::Moved, Slot::None, Slot::Attraction, Slot::None, Slot::None, Slot::None],
+        )?;
         large.start(plan.path.start, &eta);
         Ok(large)
     }
@@ -405,7 +408,12 @@ impl<'a> Large<'a> {
     }
 
     /// Follows the path; the densities at every point.
-    fn follow(&mut self, plan: &SorptionPlan, divisor: f64, to: &mut Isotherms) -> Result<Vec<Vec<f32>>> {
+    fn follow(
+        &mut self,
+        plan: &SorptionPlan,
+        divisor: f64,
+        to: &mut Isotherms,
+    ) -> Result<Vec<Vec<f32>>> {
         let mut densities = Vec::new();
         for (point, humidity) in plan.path.humidities.iter().enumerate() {
             let field = self.reduced.field(*humidity);
@@ -418,7 +426,8 @@ impl<'a> Large<'a> {
                 }
                 Scheme::Converged { tolerance, most_iterations } => {
                     let direction = plan.path.direction(point);
-                    let arrival = walk(self, field, direction, tolerance.max(1e-6), most_iterations);
+                    let arrival =
+                        walk(self, field, direction, tolerance.max(1e-6), most_iterations);
                     if let Some(failure) = self.failure.take() {
                         return Err(failure);
                     }
@@ -648,8 +657,8 @@ pub(super) fn gradients(
                     let field = large.reduced.field(plan.path.humidities[point]);
                     let no_bound = all.isotherms.error[at].is_infinite()
                         || all.isotherms.contraction[at] >= 1.0 - DIVERGES;
-                    diverging[point] = no_bound
-                        || !large.implicit(field, &densities[point], &wanted(point))?;
+                    diverging[point] =
+                        no_bound || !large.implicit(field, &densities[point], &wanted(point))?;
                 }
             }
             Scheme::Truncated { iterations } => {

@@ -256,8 +256,15 @@ impl<'a> Run<'a> {
             if gradient.is_some() { 4 * count * sites } else { 0 },
         ];
         let labels = [
-            "parameters", "lattices", "path", "state", "isotherms", "densities", "cotangents",
-            "iterations", "gradient",
+            "parameters",
+            "lattices",
+            "path",
+            "state",
+            "isotherms",
+            "densities",
+            "cotangents",
+            "iterations",
+            "gradient",
         ];
         let mut buffers = Vec::new();
         for (binding, (size, label)) in sizes.into_iter().zip(labels).enumerate() {

@@ -1,0 +1,80 @@
+//! `fulgurite report`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use fulgurite::io::read_npy;
+use fulgurite::report::{AtomScalar, RunFiles, compare, transitions, write_run};
+use fulgurite::{Error, Result};
+
+use super::{remark, say};
+
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// Directories of runs: one is written its report.html again, several are compared
+    #[arg(required = true, value_name = "RUN")]
+    runs: Vec<PathBuf>,
+    /// Directory of the comparison [default: comparison]
+    #[arg(long, value_name = "DIR")]
+    output: Option<PathBuf>,
+    /// Colour the atoms of a single run's page by numbers from a file: softness=FILE.npy
+    #[arg(long = "color", value_name = "NAME=FILE.npy")]
+    colors: Vec<String>,
+    /// Device that minimises final structures where a run did not
+    #[arg(long, default_value = "cpu")]
+    device: String,
+}
+
+pub fn main(arguments: &Arguments) -> Result<()> {
+    if let ([run], None) = (arguments.runs.as_slice(), &arguments.output) {
+        let path = write_run(run, &scalars(&arguments.colors)?)?;
+        return say(&format!("wrote {}", path.display()));
+    }
+    if !arguments.colors.is_empty() {
+        return Err(Error::config(
+            "--color",
+            "a comparison shows no atoms",
+            "give --color with a single run",
+        ));
+    }
+    let output = arguments.output.clone().unwrap_or_else(|| PathBuf::from("comparison"));
+    if output.exists() && std::fs::read_dir(&output).map_or(true, |mut d| d.next().is_some()) {
+        return Err(Error::config(
+            format!("output directory {}", output.display()),
+            "exists and is not empty",
+            "choose another with --output",
+        ));
+    }
+    let runs = arguments.runs.iter().map(|r| RunFiles::open(r)).collect::<Result<Vec<_>>>()?;
+    let chosen = fulgurite::backend::select(&arguments.device)?;
+    let points = transitions(&runs, chosen.backend.as_ref(), &mut |name| {
+        remark(&format!("reading {name}"));
+    })?;
+    let comparison = compare(&runs, &points, &output)?;
+    for (species, law) in &comparison.arrhenius {
+        say(&format!(
+            "diffusion of {species}: activation energy {:.4} ± {:.4}",
+            law.energy, law.energy_error
+        ))?;
+    }
+    say(&format!("wrote {}", comparison.page.display()))
+}
+
+fn scalars(options: &[String]) -> Result<Vec<AtomScalar>> {
+    options
+        .iter()
+        .map(|option| {
+            let (name, file) = option.split_once('=').ok_or_else(|| {
+                Error::config(
+                    format!("--color {option}"),
+                    "expected NAME=FILE.npy",
+                    "write for example `--color softness=softness.npy`",
+                )
+            })?;
+            Ok(AtomScalar {
+                name: name.to_owned(),
+                values: read_npy(std::path::Path::new(file))?.data,
+            })
+        })
+        .collect()
+}

@@ -1,0 +1,14 @@
+//! Pages for reading: one self-contained `report.html` a run, and one over several runs. No network,
+//! no time stamps: the same run gives the same bytes.
+
+mod compare;
+mod page;
+mod run;
+mod scene;
+mod table;
+mod transitions;
+
+pub use compare::{Comparison, compare};
+pub use run::{RunFiles, write_run};
+pub use scene::AtomScalar;
+pub use transitions::{Transition, transitions};

@@ -1,0 +1,156 @@
+//! What changes with the quench rate and the size: fictive temperature, inherent-structure energy,
+//! S(Q), from a set of runs.
+
+use std::path::Path;
+
+use serde::Serialize;
+
+use super::run::RunFiles;
+use crate::analysis::{Mean, PartialRdf, mean_and_standard_error, structure_factor};
+use crate::backend::Backend;
+use crate::config::{StageKind, load_run};
+use crate::error::Result;
+use crate::io::read_structure;
+use crate::protocol::inherent_structure_energy_of;
+use crate::system::Structure;
+
+/// Longest distance that S(Q) is transformed from, in mean distances of atoms: beyond, g(r) of a
+/// glass is 1.
+const LONGEST: f64 = 8.0;
+/// The same of large structures, whose pairs take their time.
+const LONGEST_OF_MANY: f64 = 4.5;
+
+/// One member of a run, seen as a point of a transition.
+#[derive(Debug, Clone, Serialize)]
+pub struct Transition {
+    /// The run's title and the member's directory.
+    pub name: String,
+    /// Number of atoms.
+    pub atoms: usize,
+    /// Seed.
+    pub seed: u64,
+    /// Quench rate of the first ramp downwards (metal: K/ps).
+    pub rate: Option<f64>,
+    /// T_f from the break of U(T).
+    pub fictive_temperature: Option<f64>,
+    /// Potential energy per atom of the inherent structure at the end.
+    pub inherent_structure_energy: Option<f64>,
+    /// S(Q) of the final structure: Q and S.
+    #[serde(skip)]
+    pub structure_factor: (Vec<f64>, Vec<f64>),
+}
+
+/// Every member of the runs. Where a run did not measure its inherent structures, the final
+/// structure is minimised on `backend`; a run whose force field cannot be read has none.
+pub fn transitions(
+    runs: &[RunFiles],
+    backend: &dyn Backend,
+    tell: &mut dyn FnMut(&str),
+) -> Result<Vec<Transition>> {
+    let mut all = Vec::new();
+    for run in runs {
+        let plan = load_run(&run.directory.join("configuration.toml"), &[]).ok();
+        for member in &run.summary.members {
+            let name = match member.directory.as_str() {
+                "" => run.title(),
+                directory => format!("{}, {directory}", run.title()),
+            };
+            tell(&name);
+            let home = run.directory.join(&member.directory);
+            let structure = read_structure(home.join("final.data"))?;
+            let recorded = member.stages.iter().rev().find_map(|s| s.inherent_structure_energy);
+            let energy = match (recorded, &plan) {
+                (Some(energy), _) => Some(energy),
+                (None, Some(plan)) => {
+                    Some(inherent_structure_energy_of(&structure, &plan.force_field, backend)?)
+                }
+                (None, None) => None,
+            };
+            let ramp = plan.as_ref().and_then(|p| {
+                let same = p.members.iter().find(|m| m.directory == member.directory)?;
+                same.stages.iter().find_map(|s| match &s.kind {
+                    StageKind::Dynamics { from, to, steps, ramp: true, .. } if to < from => {
+                        Some((from - to) / (*steps as f64 * p.timestep))
+                    }
+                    _ => None,
+                })
+            });
+            all.push(Transition {
+                name,
+                atoms: structure.len(),
+                seed: member.seed,
+                rate: member.rate.or(ramp),
+                fictive_temperature: member
+                    .stages
+                    .iter()
+                    .find_map(|s| s.fictive_temperature.as_ref().map(|f| f.break_at)),
+                inherent_structure_energy: energy,
+                structure_factor: scattering(&structure)?,
+            });
+        }
+    }
+    Ok(all)
+}
+
+/// S(Q) of a structure, every atom scattering equally, from one wave in the box to 40/d.
+fn scattering(structure: &Structure) -> Result<(Vec<f64>, Vec<f64>)> {
+    let spacing = (structure.simulation_box.volume() / structure.len().max(1) as f64).cbrt();
+    let longest = spacing * if structure.len() > 100_000 { LONGEST_OF_MANY } else { LONGEST };
+    let mut rdf = PartialRdf::new(structure, longest, spacing / 100.0)?;
+    rdf.add(structure);
+    let total = rdf.total();
+    let low = std::f64::consts::TAU / total.r.last().copied().unwrap_or(longest);
+    let q: Vec<f64> =
+        (0..500).map(|k| low + (40.0 / spacing - low) * f64::from(k) / 499.0).collect();
+    let s = structure_factor(&total, rdf.number_density(), &q);
+    Ok((q, s))
+}
+
+/// Means over members that share a key: (key, mean), in the order of the keys.
+pub(super) fn grouped(points: &[(f64, f64)]) -> Vec<(f64, Mean)> {
+    let mut keys: Vec<f64> = points.iter().map(|p| p.0).collect();
+    keys.sort_by(f64::total_cmp);
+    keys.dedup_by(|a, b| (*a - *b).abs() <= 1e-9 * b.abs());
+    keys.into_iter()
+        .filter_map(|key| {
+            let same = points.iter().filter(|p| (p.0 - key).abs() <= 1e-9 * key.abs());
+            let values: Vec<f64> = same.map(|p| p.1).collect();
+            Some((key, mean_and_standard_error(&values)?))
+        })
+        .collect()
+}
+
+/// Writes the table of transitions.
+pub(super) fn write_table(directory: &Path, all: &[Transition]) -> Result<()> {
+    crate::io::write_atomically(directory.join("transitions.csv"), |w| {
+        writeln!(w, "run,atoms,seed,rate,fictive temperature,inherent-structure energy per atom")?;
+        let text = |x: Option<f64>| x.map_or_else(String::new, |x| x.to_string());
+        for t in all {
+            writeln!(
+                w,
+                "\"{}\",{},{},{},{},{}",
+                t.name.replace('"', "'"),
+                t.atoms,
+                t.seed,
+                text(t.rate),
+                text(t.fictive_temperature),
+                text(t.inherent_structure_energy)
+            )?;
+        }
+        Ok(())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn members_of_one_rate_are_averaged() {
+        let found = grouped(&[(10.0, 1.0), (1.0, 5.0), (10.0, 3.0)]);
+        assert_eq!(found.len(), 2);
+        assert_eq!((found[0].0, found[0].1.mean, found[0].1.standard_error), (1.0, 5.0, None));
+        assert_eq!((found[1].0, found[1].1.mean, found[1].1.count), (10.0, 2.0, 2));
+        assert!((found[1].1.standard_error.expect("two") - 1.0).abs() < 1e-12);
+    }
+}

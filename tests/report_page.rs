@@ -1,0 +1,195 @@
+//! The pages in a browser: every figure drawn, the structure shown, no error on the console.
+//!
+//! Needs Chromium (`chromium`, `chromium-browser`, `google-chrome`, or `FULGURITE_BROWSER`). Without
+//! one the test says that it is skipped, and fails where `CI` or `FULGURITE_REQUIRE_BROWSER` is set.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use assert_cmd::cargo::cargo_bin;
+
+const RUN: &str = r#"
+title = "a <small> glass & its report"
+forcefield = "teter"
+[structure]
+composition = "(Na2O)30(SiO2)70"
+atoms = 600
+density = 2.466
+[output]
+thermo = 0.01
+[analysis]
+interval = 0.01
+rdf_cutoff = 7.0
+measure = ["dynamics", "collective-scattering", "distinct-van-hove", "vibrations", "inherent-structure"]
+[[stage]]
+name = "minimize"
+kind = "minimize"
+force_tolerance = 5.0
+max_steps = 200
+[[stage]]
+name = "melt"
+kind = "hold"
+temperature = 3000
+duration = 0.3
+thermostat = "langevin"
+relaxation = 0.05
+displacement_cap = 0.05
+[[stage]]
+name = "quench"
+kind = "ramp"
+to = 1500
+rate = 5000
+[[stage]]
+name = "relax"
+kind = "hold"
+temperature = 1500
+duration = 0.4
+"#;
+
+fn run(directory: &Path, name: &str, rate: u32) -> PathBuf {
+    let config = directory.join(format!("{name}.toml"));
+    std::fs::write(&config, RUN.replace("rate = 5000", &format!("rate = {rate}")))
+        .expect("written");
+    let output = directory.join(name);
+    let done = Command::new(cargo_bin("fulgurite"))
+        .args(["run", "--device", "cpu", "--output"])
+        .args([&output, &config])
+        .output()
+        .expect("starts");
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    let said = String::from_utf8_lossy(&done.stdout).into_owned();
+    let last = said.lines().last().expect("a line").to_owned();
+    assert_eq!(last, format!("report: {}", output.join("report.html").display()));
+    output
+}
+
+fn report(arguments: &[&Path], output: Option<&Path>) -> std::process::Output {
+    let mut command = Command::new(cargo_bin("fulgurite"));
+    command.arg("report").args(arguments);
+    if let Some(output) = output {
+        command.arg("--output").arg(output);
+    }
+    command.output().expect("starts")
+}
+
+fn browser() -> Option<PathBuf> {
+    if let Some(path) = std::env::var_os("FULGURITE_BROWSER") {
+        return Some(path.into());
+    }
+    let names = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path)
+        .flat_map(|d| names.map(|n| d.join(n)))
+        .find(|candidate| candidate.is_file())
+}
+
+/// The `data-` attributes that the page leaves on its root element, once it is loaded.
+fn load(browser: &Path, page: &Path, profile: &Path, flags: &[&str]) -> BTreeMap<String, String> {
+    let shown = Command::new(browser)
+        .args(["--headless", "--no-sandbox", "--disable-dev-shm-usage", "--hide-scrollbars"])
+        .args(["--window-size=1200,900", "--virtual-time-budget=20000", "--dump-dom"])
+        .arg(format!("--user-data-dir={}", profile.display()))
+        .args(flags)
+        .arg(format!("file://{}", page.display()))
+        .output()
+        .expect("the browser starts");
+    let dom = String::from_utf8_lossy(&shown.stdout);
+    let start = dom.find("<html").unwrap_or_else(|| panic!("no page: {shown:?}"));
+    let root = dom[start..].split('>').next().expect("an element");
+    root.split("data-")
+        .skip(1)
+        .filter_map(|a| {
+            let (name, value) = a.split_once("=\"")?;
+            Some((name.to_owned(), value.split('"').next()?.to_owned()))
+        })
+        .collect()
+}
+
+const SOFTWARE_GL: [&str; 3] =
+    ["--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"];
+
+#[test]
+fn pages_load_with_every_figure_and_no_error() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let home = std::fs::canonicalize(directory.path()).expect("there");
+    let first = run(&home, "first", 5000);
+    let second = run(&home, "second", 10000);
+    let compared = home.join("compared");
+    let done = report(&[&first, &second], Some(&compared));
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    for name in [
+        "report.html",
+        "transitions.csv",
+        "fictive-temperature.csv",
+        "inherent-structure-energy.csv",
+        "inherent-structure-energy.svg",
+        "structure-factor.svg",
+        "structure-factor-first.csv",
+    ] {
+        if name == "fictive-temperature.csv" && !compared.join(name).is_file() {
+            // So fast a quench need not break inside its ramp.
+            continue;
+        }
+        assert!(compared.join(name).is_file(), "{name}");
+    }
+    let table = std::fs::read_to_string(compared.join("transitions.csv")).expect("there");
+    assert!(table.contains(",600,1,5000,") && table.contains(",600,1,10000,"), "{table}");
+    // The page is a function of the directory.
+    let page = first.join("report.html");
+    let before = std::fs::read(&page).expect("there");
+    assert!(report(&[&first], None).status.success());
+    assert!(before == std::fs::read(&page).expect("there"));
+    let text = String::from_utf8(before).expect("text");
+    assert!(text.contains("a &lt;small&gt; glass &amp; its report"));
+    for outside in ["http://", "https://", "src=", "@import", "url("] {
+        let inside = text.matches(outside).count()
+            - text.matches("http://www.w3.org/2000/svg").count()
+                * usize::from(outside == "http://");
+        assert_eq!(inside, 0, "the page would load {outside}");
+    }
+
+    let Some(browser) = browser() else {
+        let required =
+            ["CI", "FULGURITE_REQUIRE_BROWSER"].iter().any(|k| std::env::var_os(k).is_some());
+        assert!(!required, "no browser: install chromium or set FULGURITE_BROWSER");
+        eprintln!("SKIPPED: no browser to load report.html in");
+        return;
+    };
+    let profile = home.join("profile");
+    let number = |page: &BTreeMap<String, String>, key: &str| -> usize {
+        page.get(key).and_then(|v| v.parse().ok()).unwrap_or_else(|| panic!("no {key} in {page:?}"))
+    };
+    let shown = load(&browser, &page, &profile, &SOFTWARE_GL);
+    assert_eq!(shown.get("errors").map(String::as_str), Some("0"), "{shown:?}");
+    assert!(number(&shown, "figures") >= 20, "{shown:?}");
+    assert_eq!(shown["figures"], shown["drawn"], "{shown:?}");
+    assert_eq!(shown.get("viewer").map(String::as_str), Some("drawn"), "{shown:?}");
+    assert!(number(&shown, "viewer-pixels") > 5000, "{shown:?}");
+
+    // Without WebGL the rest of the page is the same and a message stands in place of the view.
+    let flat = load(&browser, &page, &profile, &["--disable-gpu", "--disable-3d-apis"]);
+    assert_eq!(flat.get("viewer").map(String::as_str), Some("unavailable"), "{flat:?}");
+    assert_eq!(flat.get("errors").map(String::as_str), Some("0"), "{flat:?}");
+    assert_eq!(flat["drawn"], shown["drawn"]);
+
+    let shown = load(&browser, &compared.join("report.html"), &profile, &SOFTWARE_GL);
+    assert_eq!(shown.get("errors").map(String::as_str), Some("0"), "{shown:?}");
+    assert!(number(&shown, "figures") >= 10, "{shown:?}");
+    assert_eq!(shown["figures"], shown["drawn"], "{shown:?}");
+}
+
+#[test]
+fn what_is_no_run_is_refused() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let refused = |arguments: &[&Path], output: Option<&Path>| {
+        let done = report(arguments, output);
+        assert_eq!(done.status.code(), Some(2));
+        String::from_utf8_lossy(&done.stderr).into_owned()
+    };
+    let said = refused(&[directory.path()], None);
+    assert!(said.contains("holds no finished run: there is no summary.json"), "{said}");
+    assert!(said.contains("help: name the directory of a run"), "{said}");
+    let said = refused(&[directory.path(), directory.path()], Some(Path::new("src")));
+    assert!(said.contains("exists and is not empty"), "{said}");
+}
