@@ -654,3 +654,25 @@ fn a_batch_in_parts_and_with_checks_gives_the_same_bits() {
         }
     }
 }
+
+#[test]
+fn truncation_costs_what_was_published() {
+    use fulgurite::sorption::{area_between, random_lattices};
+    let lattices = random_lattices(Shape::square(20, 20), 48, 0.05..0.95, 1).expect("sound");
+    let humidities = Path::published_humidities();
+    let converged = SorptionPlan::new(Path::adsorption(&humidities));
+    let backend = fulgurite::backend::cpu::CpuBackend::new();
+    let exact = isotherms(&backend, &lattices, &converged);
+    let mean = |iterations| {
+        let plan = SorptionPlan { scheme: Scheme::Truncated { iterations }, ..converged.clone() };
+        let have = isotherms(&backend, &lattices, &plan);
+        let area = |k| area_between(&humidities, have.lattice(k), exact.lattice(k));
+        (0..lattices.count()).map(area).sum::<f64>() / lattices.count() as f64
+    };
+    let areas = [20, 100, 500].map(mean);
+    println!("{areas:?}");
+    // The thesis has 0.36 % at M = 100 over its own lattices, 8769 of ours have 0.30 %; the spread
+    // between single lattices is as large as the mean.
+    assert!(areas[1] > 0.0015 && areas[1] < 0.0055, "{areas:?}");
+    assert!(areas[0] > 2.0 * areas[1] && areas[1] > 4.0 * areas[2], "{areas:?}");
+}
