@@ -11,9 +11,18 @@ use fulgurite::sorption::{
 };
 use fulgurite::system::{RandomStream, Stream};
 
-fn devices() -> Vec<Box<dyn Backend>> {
-    let reference = Box::new(ReferenceBackend::new()) as Box<dyn Backend>;
-    std::iter::once(reference).chain(common::fast_backends()).collect()
+/// Opened once, so that kernels are compiled once.
+fn devices() -> &'static [Box<dyn Backend>] {
+    static DEVICES: std::sync::OnceLock<Vec<Box<dyn Backend>>> = std::sync::OnceLock::new();
+    DEVICES.get_or_init(|| {
+        let reference = Box::new(ReferenceBackend::new()) as Box<dyn Backend>;
+        std::iter::once(reference).chain(common::fast_backends()).collect()
+    })
+}
+
+/// All but `reference`.
+fn fast() -> &'static [Box<dyn Backend>] {
+    &devices()[1..]
 }
 
 /// Largest error of a density that a device's rounding may make away from a jump.
@@ -72,11 +81,11 @@ fn bulk_coexistence_and_phases() {
                 (Start::Empty, 0.025, 3.25986e-4),
                 (Start::Full, 0.025, 3.25986e-4),
             ] {
-                let have = isotherms(&*backend, &bulk, &point(start, humidity));
+                let have = isotherms(&**backend, &bulk, &point(start, humidity));
                 let error = (have.filling[0] - density).abs();
                 assert!(
-                    error < 6e-9 + precision(&*backend)
-                        && have.error[0] < 2.0 * precision(&*backend),
+                    error < 6e-9 + precision(&**backend)
+                        && have.error[0] < 2.0 * precision(&**backend),
                     "{}: {start:?} {humidity}: {} ± {:e}, not {density}",
                     backend.capabilities().name,
                     have.filling[0],
@@ -98,7 +107,7 @@ fn bulk_spinodals() {
     for backend in devices() {
         let name = &backend.capabilities().name;
         let filling = |start, humidity| {
-            isotherms(&*backend, &one_site(1.0), &point(start, humidity)).filling[0]
+            isotherms(&**backend, &one_site(1.0), &point(start, humidity)).filling[0]
         };
         // The gas lasts up to its spinodal and no further, the liquid down to its own. Near the
         // spinodal the density has a square root: 1e-3 away it is 0.02 off.
@@ -126,11 +135,11 @@ fn an_enclosed_pore_follows_its_closed_form() {
                 assert!((k.exp() / 1.691772e-4 - 1.0).abs() < 1e-6);
             }
             for backend in devices() {
-                let have = isotherms(&*backend, &pore, &plan);
+                let have = isotherms(&**backend, &pore, &plan);
                 for (h, filling) in plan.path.humidities.iter().zip(&have.filling) {
                     let want = h / (h + k.exp());
                     assert!(
-                        (filling - want).abs() < 1e-12 + 0.1 * precision(&*backend),
+                        (filling - want).abs() < 1e-12 + 0.1 * precision(&**backend),
                         "{}: {filling} for {want}",
                         backend.capabilities().name
                     );
@@ -150,12 +159,12 @@ fn without_interaction_a_site_follows_langmuir() {
             plan.scheme = scheme;
             plan.densities = true;
             for backend in devices() {
-                let have = isotherms(&*backend, &lattices, &plan);
+                let have = isotherms(&**backend, &lattices, &plan);
                 let densities = have.densities.expect("asked for");
                 for (rho, eta) in densities.iter().zip(lattices.eta()) {
                     let want = eta * 0.3 / 1.3;
                     assert!(
-                        (rho - want).abs() < 1e-15 + 0.01 * precision(&*backend),
+                        (rho - want).abs() < 1e-15 + 0.01 * precision(&**backend),
                         "{rho} {want}"
                     );
                 }
@@ -180,8 +189,8 @@ fn particle_hole_symmetry() {
                     des.mean = Mean::Sites;
                     des.model.wettability = 1.0 - y;
                     for backend in devices() {
-                        let a = isotherms(&*backend, &lattices, &ads);
-                        let d = isotherms(&*backend, &lattices, &des);
+                        let a = isotherms(&**backend, &lattices, &ads);
+                        let d = isotherms(&**backend, &lattices, &des);
                         for k in 0..4 {
                             let sum = a.filling[k] + d.filling[k];
                             let bound = 1e-9 + a.error[k] + d.error[k];
@@ -209,8 +218,8 @@ fn desorption_lies_above_adsorption_and_both_rise_with_humidity() {
     let mut down = SorptionPlan::new(Path::desorption(&humidities));
     down.densities = true;
     for backend in devices() {
-        let ads = isotherms(&*backend, &lattices, &up);
-        let des = isotherms(&*backend, &lattices, &down);
+        let ads = isotherms(&**backend, &lattices, &up);
+        let des = isotherms(&**backend, &lattices, &down);
         let mut gap: f64 = 0.0;
         for k in 0..lattices.count() {
             for p in 0..20 {
@@ -244,8 +253,8 @@ fn converged_adsorption_does_not_depend_on_the_humidity_step() {
     let coarse = SorptionPlan::new(Path::adsorption(&even_humidities(5, 1.0)));
     let fine = SorptionPlan::new(Path::adsorption(&even_humidities(60, 1.0)));
     for backend in devices() {
-        let a = isotherms(&*backend, &lattices, &coarse);
-        let b = isotherms(&*backend, &lattices, &fine);
+        let a = isotherms(&**backend, &lattices, &coarse);
+        let b = isotherms(&**backend, &lattices, &fine);
         for k in 0..4 {
             for p in 0..5 {
                 let q = 12 * (p + 1) - 1;
@@ -335,7 +344,7 @@ fn acceleration_pays_where_plain_iterations_crawl() {
 #[test]
 fn devices_agree_within_their_bounds() {
     let reference = ReferenceBackend::new();
-    let fast = common::fast_backends();
+    let fast = fast();
     for (lattices, name) in [
         (random(Shape::square(20, 20), 5, 0.7, true, 21), "20²"),
         (random(Shape::square(13, 9), 3, 0.8, false, 22), "13 × 9"),
@@ -352,7 +361,7 @@ fn devices_agree_within_their_bounds() {
             for scheme in [Scheme::Truncated { iterations: 30 }, Scheme::CONVERGED] {
                 plan.scheme = scheme;
                 let want = isotherms(&reference, &lattices, &plan);
-                for backend in &fast {
+                for backend in fast {
                     let have = isotherms(&**backend, &lattices, &plan);
                     let (mut unclaimed, mut largest) = (0, 0.0f64);
                     for (index, (a, b)) in have.filling.iter().zip(&want.filling).enumerate() {
@@ -392,14 +401,14 @@ fn batched_equals_one_by_one_bit_for_bit() {
         for scheme in [Scheme::Truncated { iterations: 15 }, Scheme::CONVERGED] {
             plan.scheme = scheme;
             for backend in devices() {
-                let together = isotherms(&*backend, &lattices, &plan);
+                let together = isotherms(&**backend, &lattices, &plan);
                 let gradients = backend.sorption_gradient(&lattices, &plan, &loss).expect("runs");
                 // NaN (no contraction of a truncated scheme) compares as bits.
                 let bits = |x: &[f64]| x.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
                 let mut one = Vec::new();
                 for k in 0..count {
                     let alone = lattices.range(k..k + 1);
-                    one.push(isotherms(&*backend, &alone, &plan));
+                    one.push(isotherms(&**backend, &alone, &plan));
                     let gradient = backend.sorption_gradient(&alone, &plan, &loss).expect("runs");
                     assert_eq!(bits(gradients.regular_part(k)), bits(gradient.regular_part(0)));
                     assert_eq!(gradients.loss[k].to_bits(), gradient.loss[0].to_bits());
@@ -512,12 +521,12 @@ fn gradients_of_reference_are_the_finite_differences() {
 #[test]
 fn gradients_of_devices_agree() {
     let reference = ReferenceBackend::new();
-    let fast = common::fast_backends();
+    let fast = fast();
     for shape in [Shape::square(12, 10), Shape::cubic(4, 3, 5)] {
         let lattices = random(shape, 3, 0.8, false, 42);
         for (plan, loss) in gradient_plans() {
             let want = reference.sorption_gradient(&lattices, &plan, &*loss).expect("runs");
-            for backend in &fast {
+            for backend in fast {
                 let have = backend.sorption_gradient(&lattices, &plan, &*loss).expect("runs");
                 for k in 0..lattices.count() {
                     let a = have.regular_part(k);
@@ -577,4 +586,93 @@ fn at_a_condensation_jump_the_derivative_is_said_to_diverge() {
             assert_eq!(have.lattice(0).is_none(), diverges);
         }
     }
+}
+
+#[test]
+fn lattices_beyond_workgroup_memory_agree() {
+    let reference = ReferenceBackend::new();
+    for shape in [Shape::square(37, 45), Shape::cubic(12, 12, 13)] {
+        let lattices = random(shape, 1, 0.7, true, 51);
+        for path in [Path::adsorption(&[0.2, 0.6]), Path::desorption(&[0.4, 0.9])] {
+            for scheme in [Scheme::Truncated { iterations: 21 }, Scheme::CONVERGED] {
+                let plan =
+                    SorptionPlan { scheme, densities: true, ..SorptionPlan::new(path.clone()) };
+                let loss = MeanSquare { target: vec![0.3, 0.8] };
+                let want = reference.sorption_gradient(&lattices, &plan, &loss).expect("runs");
+                for backend in fast() {
+                    let name = &backend.capabilities().name;
+                    let have = isotherms(&**backend, &lattices, &plan);
+                    for (p, (a, b)) in have.filling.iter().zip(&want.isotherms.filling).enumerate()
+                    {
+                        let bound =
+                            if scheme == Scheme::CONVERGED { 1e-9 + have.error[p] } else { 1e-4 };
+                        assert!(
+                            (a - b).abs() < bound && bound < 1e-2,
+                            "{name}: {a} {b}, {bound:e}"
+                        );
+                    }
+                    let have = backend.sorption_gradient(&lattices, &plan, &loss).expect("runs");
+                    let (a, b) = (have.regular_part(0), want.regular_part(0));
+                    let scale = b.iter().fold(0.0f64, |m, g| m.max(g.abs()));
+                    let error = a.iter().zip(b).fold(0.0f64, |m, (a, b)| m.max((a - b).abs()));
+                    assert_eq!(have.diverging, want.diverging, "{name}");
+                    assert!(error < 3e-3 * scale, "{name}: {scheme:?} {:e}", error / scale);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_batch_in_parts_and_with_checks_gives_the_same_bits() {
+    use fulgurite::backend::gpu::{AdapterChoice, GpuBackend, GpuOptions, adapters};
+    let lattices = random(Shape::square(9, 10), 7, 0.7, false, 52);
+    let loss = MeanSquare { target: even_humidities(4, 1.0) };
+    for adapter in adapters() {
+        for scheme in [Scheme::Truncated { iterations: 9 }, Scheme::CONVERGED] {
+            let plan = SorptionPlan {
+                scheme,
+                densities: true,
+                ..SorptionPlan::new(Path::adsorption(&even_humidities(4, 1.0)))
+            };
+            let run = |options: GpuOptions| {
+                let backend =
+                    GpuBackend::new(AdapterChoice::Index(adapter.index), options).expect("opens");
+                let gradients = backend.sorption_gradient(&lattices, &plan, &loss).expect("runs");
+                let bits: Vec<u64> = (0..7)
+                    .flat_map(|k| gradients.regular_part(k).to_vec())
+                    .chain(gradients.isotherms.densities.clone().expect("asked for"))
+                    .chain(gradients.isotherms.filling.clone())
+                    .map(f64::to_bits)
+                    .collect();
+                bits
+            };
+            let whole = run(GpuOptions::default());
+            assert_eq!(whole, run(GpuOptions { sorption_part: Some(2), ..GpuOptions::default() }));
+            let checked = GpuOptions { checked: true, ..GpuOptions::default() };
+            assert_eq!(whole, run(checked), "{}", adapter.name);
+        }
+    }
+}
+
+#[test]
+fn truncation_costs_what_was_published() {
+    use fulgurite::sorption::{area_between, random_lattices};
+    let lattices = random_lattices(Shape::square(20, 20), 48, 0.05..0.95, 1).expect("sound");
+    let humidities = Path::published_humidities();
+    let converged = SorptionPlan::new(Path::adsorption(&humidities));
+    let backend = fulgurite::backend::cpu::CpuBackend::new();
+    let exact = isotherms(&backend, &lattices, &converged);
+    let mean = |iterations| {
+        let plan = SorptionPlan { scheme: Scheme::Truncated { iterations }, ..converged.clone() };
+        let have = isotherms(&backend, &lattices, &plan);
+        let area = |k| area_between(&humidities, have.lattice(k), exact.lattice(k));
+        (0..lattices.count()).map(area).sum::<f64>() / lattices.count() as f64
+    };
+    let areas = [20, 100, 500].map(mean);
+    println!("{areas:?}");
+    // The thesis has 0.36 % at M = 100 over its own lattices, 8769 of ours have 0.30 %; the spread
+    // between single lattices is as large as the mean.
+    assert!(areas[1] > 0.0015 && areas[1] < 0.0055, "{areas:?}");
+    assert!(areas[0] > 2.0 * areas[1] && areas[1] > 4.0 * areas[2], "{areas:?}");
 }

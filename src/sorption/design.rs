@@ -66,9 +66,8 @@ impl DesignSettings {
         if !(self.learning_rate > 0.0 && self.learning_rate.is_finite()) {
             return bad(format!("a learning rate of {}", self.learning_rate));
         }
-        if !(self.smoothness >= 0.0 && self.binarization >= 0.0)
-            || !(self.smoothness + self.binarization).is_finite()
-        {
+        let weight = |w: f64| w >= 0.0 && w.is_finite();
+        if !weight(self.smoothness) || !weight(self.binarization) {
             return bad(format!(
                 "weights of smoothness {} and binarization {}",
                 self.smoothness, self.binarization

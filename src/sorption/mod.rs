@@ -1,6 +1,7 @@
 //! Water sorption in porous matrices by lattice density functional theory: isotherms, their
 //! gradients with respect to the matrix, and the design of a matrix for a wanted isotherm.
 
+mod benchmark;
 mod curves;
 mod design;
 mod files;
@@ -10,6 +11,7 @@ mod model;
 mod plan;
 pub(crate) mod solver;
 
+pub use benchmark::{SorptionBenchmark, SorptionResult, benchmark};
 pub use curves::{area_between, sinuosity};
 pub use design::{Design, DesignSettings, DesignStep, Parametrization, check_target, design};
 pub use files::{read_lattices, read_target, write_lattice_png};

@@ -233,7 +233,9 @@ pub(super) fn map<T: Pod>(context: &Context, buffer: &wgpu::Buffer) -> Result<Ve
         let _ = sender.send(result);
     });
     context.wait()?;
-    match receiver.try_recv() {
+    // Another thread that waits for the same device may have taken the callback along and be about
+    // to run it.
+    match receiver.recv_timeout(std::time::Duration::from_secs(10)) {
         Ok(Ok(())) => {}
         Ok(Err(error)) => return Err(context.failed(format!("reading back failed: {error}"))),
         Err(_) => return Err(context.failed("reading back did not finish")),

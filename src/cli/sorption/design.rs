@@ -86,7 +86,7 @@ fn write(
     write_atomically(output.join("isotherm.csv"), |to| to.write_all(text.as_bytes()))?;
     let curve = |values: &[f64]| humidities.iter().copied().zip(values.iter().copied()).collect();
     Figure::new("Wanted and achieved isotherm", "relative humidity", "filling")
-        .y_range(0.0, 1.02)
+        .y_range(0.0, 1.25)
         .dashed("target", curve(target))
         .line("achieved", curve(isotherm))
         .write(output.join("isotherm.svg"))?;

@@ -1,5 +1,6 @@
 //! `fulgurite sorption`.
 
+mod bench;
 mod design;
 mod generate;
 mod gradient;
@@ -14,6 +15,8 @@ use fulgurite::sorption::{Lattices, Scheme, Shape};
 use fulgurite::{Error, Result};
 
 use super::{remark, say};
+
+pub use bench::{BenchArguments, bench};
 
 #[derive(Debug, Args)]
 pub struct Arguments {

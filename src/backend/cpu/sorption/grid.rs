@@ -9,6 +9,9 @@ use super::super::level::{Level, Task};
 use super::super::simd::EXP2;
 use crate::sorption::Shape;
 
+/// Passes go over whole vectors: what they make of the places behind a row is not looked at.
+const VECTOR: usize = 16;
+
 /// Layout of `lanes` lattices side by side.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Grid {
@@ -22,7 +25,8 @@ impl Grid {
     pub fn new(shape: Shape, lanes: usize) -> Self {
         let size = shape.size;
         let three = shape.dimension == crate::sorption::Dimension::Three;
-        Self { size, three, lanes, stride: (size[2] + 2) * lanes }
+        let vectors = (size[2] * lanes).next_multiple_of(VECTOR);
+        Self { size, three, lanes, stride: vectors + 2 * lanes }
     }
 
     /// Length of an array.
@@ -45,6 +49,12 @@ impl Grid {
         start..start + self.width()
     }
 
+    /// As [`Grid::row`], up to whole vectors.
+    fn vectors(&self, row: usize) -> std::ops::Range<usize> {
+        let start = row * self.stride + self.lanes;
+        start..start + self.width().next_multiple_of(VECTOR)
+    }
+
     /// Where the sites of a lane are.
     pub fn sites(&self, lane: usize) -> impl Iterator<Item = usize> + use<> {
         let (nx, stride, lanes) = (self.size[2], self.stride, self.lanes);
@@ -61,7 +71,8 @@ impl Grid {
             }
         }
         for row in 0..self.rows() {
-            wrap(&mut array[row * self.stride..(row + 1) * self.stride], self.lanes);
+            let start = row * self.stride;
+            wrap(&mut array[start..start + self.width() + 2 * self.lanes], self.lanes);
         }
         array
     }
@@ -196,19 +207,21 @@ fn pass<R: Rule, const FMA: bool>(
     rule: R,
 ) {
     let [nz, ny, _] = grid.size;
-    let n = grid.width();
+    // Whole vectors; what is made behind the row is overwritten by the copy of its first site, or
+    // stays between the rows where no site has a neighbour.
+    let n = grid.width().next_multiple_of(VECTOR);
     for z in 0..nz {
         for y in 0..ny {
             let row = z * ny + y;
-            let at = grid.row(row);
+            let at = grid.vectors(row);
             let left = &from[at.start - grid.lanes..][..n];
             let right = &from[at.start + grid.lanes..][..n];
-            let up = &from[grid.row(z * ny + (y + ny - 1) % ny)][..n];
-            let down = &from[grid.row(z * ny + (y + 1) % ny)][..n];
+            let up = &from[grid.vectors(z * ny + (y + ny - 1) % ny)][..n];
+            let down = &from[grid.vectors(z * ny + (y + 1) % ny)][..n];
             let (a, b, out) = (&a[at.clone()][..n], &b[at.clone()][..n], &mut to[at][..n]);
             if grid.three {
-                let front = &from[grid.row((z + nz - 1) % nz * ny + y)][..n];
-                let back = &from[grid.row((z + 1) % nz * ny + y)][..n];
+                let front = &from[grid.vectors((z + nz - 1) % nz * ny + y)][..n];
+                let back = &from[grid.vectors((z + 1) % nz * ny + y)][..n];
                 for i in 0..n {
                     let sum = (left[i] + right[i]) + (up[i] + down[i]) + (front[i] + back[i]);
                     out[i] = rule.at::<FMA>(sum, a[i], b[i]);
@@ -219,7 +232,8 @@ fn pass<R: Rule, const FMA: bool>(
                     out[i] = rule.at::<FMA>(sum, a[i], b[i]);
                 }
             }
-            wrap(&mut to[row * grid.stride..(row + 1) * grid.stride], grid.lanes);
+            let start = row * grid.stride;
+            wrap(&mut to[start..start + grid.width() + 2 * grid.lanes], grid.lanes);
         }
     }
 }

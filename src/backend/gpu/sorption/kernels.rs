@@ -127,7 +127,16 @@ pub(super) fn compile(
     kernel: Kernel,
     spread: Spread,
 ) -> Result<wgpu::ComputePipeline> {
-    let name = format!("sorption {}", kernel.entry());
+    compile_text(context, kernel.entry(), spread.wgsl(kernel))
+}
+
+/// Compiles an entry point of a text.
+pub(super) fn compile_text(
+    context: &Context,
+    entry: &'static str,
+    text: String,
+) -> Result<wgpu::ComputePipeline> {
+    let name = format!("sorption {entry}");
     context.guarded(&name, || {
         let checks = if context.options.checked {
             wgpu::ShaderRuntimeChecks::checked()
@@ -136,7 +145,7 @@ pub(super) fn compile(
         };
         let descriptor = wgpu::ShaderModuleDescriptor {
             label: Some(&name),
-            source: wgpu::ShaderSource::Wgsl(spread.wgsl(kernel).into()),
+            source: wgpu::ShaderSource::Wgsl(text.into()),
         };
         // SAFETY: the text is ours alone. Sites are bounded by the count in `Parameters` before
         // every access, neighbours are computed modulo the size, every loop ends by a count; the
@@ -153,7 +162,7 @@ pub(super) fn compile(
             label: Some(&name),
             layout: Some(&pipeline_layout),
             module: &module,
-            entry_point: Some(kernel.entry()),
+            entry_point: Some(entry),
             compilation_options: wgpu::PipelineCompilationOptions {
                 constants: &[],
                 // every kernel writes its workgroup memory before reading it
@@ -169,6 +178,37 @@ mod tests {
     use super::*;
     use wgpu::naga;
 
+    fn check(text: &str, entry: &str, what: &str) {
+        let module = naga::front::wgsl::parse_str(text)
+            .unwrap_or_else(|e| panic!("{what}: {}", e.emit_to_string(text)));
+        // No capability beyond plain WebGPU.
+        naga::valid::Validator::new(
+            naga::valid::ValidationFlags::all(),
+            naga::valid::Capabilities::empty(),
+        )
+        .validate(&module)
+        .unwrap_or_else(|e| panic!("{what}: {}", e.emit_to_string(text)));
+        assert!(module.entry_points.iter().any(|e| e.name == entry), "{what}");
+        let mut workgroup = 0;
+        let mut layouter = naga::proc::Layouter::default();
+        layouter.update(module.to_ctx()).expect("laid out");
+        for (_, variable) in module.global_variables.iter() {
+            match variable.space {
+                naga::AddressSpace::WorkGroup => workgroup += layouter[variable.ty].size,
+                naga::AddressSpace::Uniform => {
+                    assert_eq!(layouter[variable.ty].size, size_of::<Parameters>() as u32);
+                }
+                naga::AddressSpace::Storage { access } => {
+                    let binding = variable.binding.expect("bound").binding;
+                    let written = access.contains(naga::StorageAccess::STORE);
+                    assert_eq!(written, !READ_ONLY.contains(&binding), "{what} {binding}");
+                }
+                _ => {}
+            }
+        }
+        assert!(workgroup <= 16384, "{what}: {workgroup} bytes of workgroup memory");
+    }
+
     #[test]
     fn every_kernel_is_valid_for_every_spread() {
         for shape in [
@@ -181,35 +221,17 @@ mod tests {
             let spread = Spread::new(shape);
             assert!(spread.threads * spread.owned >= shape.sites() as u32);
             for kernel in Kernel::ALL {
-                let text = spread.wgsl(kernel);
-                let what = format!("{kernel:?} {spread:?}");
-                let module = naga::front::wgsl::parse_str(&text)
-                    .unwrap_or_else(|e| panic!("{what}: {}", e.emit_to_string(&text)));
-                naga::valid::Validator::new(
-                    naga::valid::ValidationFlags::all(),
-                    naga::valid::Capabilities::empty(),
-                )
-                .validate(&module)
-                .unwrap_or_else(|e| panic!("{what}: {}", e.emit_to_string(&text)));
-                assert!(module.entry_points.iter().any(|e| e.name == kernel.entry()));
-                let mut workgroup = 0;
-                let mut layouter = naga::proc::Layouter::default();
-                layouter.update(module.to_ctx()).expect("laid out");
-                for (_, variable) in module.global_variables.iter() {
-                    match variable.space {
-                        naga::AddressSpace::WorkGroup => workgroup += layouter[variable.ty].size,
-                        naga::AddressSpace::Uniform => {
-                            assert_eq!(layouter[variable.ty].size, size_of::<Parameters>() as u32);
-                        }
-                        naga::AddressSpace::Storage { access } => {
-                            let binding = variable.binding.expect("bound").binding;
-                            let written = access.contains(naga::StorageAccess::STORE);
-                            assert_eq!(written, !READ_ONLY.contains(&binding), "{what} {binding}");
-                        }
-                        _ => {}
-                    }
-                }
-                assert!(workgroup <= 16384, "{what}: {workgroup} bytes of workgroup memory");
+                check(&spread.wgsl(kernel), kernel.entry(), &format!("{kernel:?} {spread:?}"));
+            }
+        }
+    }
+
+    #[test]
+    fn every_pass_over_large_lattices_is_valid() {
+        use crate::backend::gpu::sorption::large::{Pass, wgsl};
+        for three in [false, true] {
+            for pass in Pass::ALL {
+                check(&wgsl(three), pass.entry(), &format!("{pass:?}"));
             }
         }
     }

@@ -1,7 +1,8 @@
 //! Sorption on a GPU: a small lattice in one workgroup, all lattices and as many points as a
-//! submission may take in one dispatch.
+//! submission may take in one dispatch; a lattice that no workgroup holds in tiled passes.
 
 mod kernels;
+mod large;
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -12,7 +13,7 @@ use bytemuck::{Pod, cast_slice};
 use super::GpuBackend;
 use super::buffers::map;
 use super::context::Context;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::sorption::{
     Cotangent, Gradients, Isotherms, Lattices, Loss, Scheme, Shifted, SorptionPlan, Start, check,
     check_cotangent, density_cotangent, direct_derivative, divisor,
@@ -60,7 +61,10 @@ pub(super) fn isotherms(
     plan: &SorptionPlan,
 ) -> Result<Isotherms> {
     check(lattices, plan)?;
-    let size = part_size(backend, lattices, plan, false, false)?;
+    if lattices.sites() > MOST_SITES {
+        return large::isotherms(backend, lattices, plan);
+    }
+    let size = part_size(backend, lattices, plan, None);
     let mut all = Isotherms::empty(plan.path.humidities.len(), plan.densities);
     for first in (0..lattices.count()).step_by(size) {
         let part = lattices.range(first..(first + size).min(lattices.count()));
@@ -79,7 +83,10 @@ pub(super) fn gradients(
     loss: &dyn Loss,
 ) -> Result<Gradients> {
     check(lattices, plan)?;
-    let size = part_size(backend, lattices, plan, true, loss.needs_densities())?;
+    if lattices.sites() > MOST_SITES {
+        return large::gradients(backend, lattices, plan, loss);
+    }
+    let size = part_size(backend, lattices, plan, Some(loss.needs_densities()));
     let mut all = Gradients::empty(plan.path.humidities.len(), plan.densities);
     for first in (0..lattices.count()).step_by(size) {
         let part = lattices.range(first..(first + size).min(lattices.count()));
@@ -164,31 +171,21 @@ fn part_size(
     backend: &GpuBackend,
     lattices: &Lattices,
     plan: &SorptionPlan,
-    gradient: bool,
-    of_sites: bool,
-) -> Result<usize> {
+    gradient: Option<bool>,
+) -> usize {
     let context = &backend.context;
     let sites = lattices.sites();
-    if sites > MOST_SITES {
-        return Err(Error::Capacity {
-            what: "a lattice that does not fit into workgroup memory (sites)".into(),
-            needed: sites as u64,
-            available: MOST_SITES as u64,
-            device: context.description.name.clone(),
-        });
-    }
     let binding =
         context.limits.max_storage_buffer_binding_size.min(context.limits.max_buffer_size);
-    let gradient = gradient.then_some(of_sites);
     let needed = floats(plan, sites as u64, plan.densities, gradient);
     let largest = needed.into_iter().max().unwrap_or(0).max(sites as u64) * 4;
     let whole = (needed.iter().sum::<u64>() + 4 * sites as u64) * 4;
     // Indices are 32 bits wide.
     let most = (binding / largest).min(PART_BYTES / whole).min((1 << 30) / largest.max(1));
     if let Some(forced) = context.options.sorption_part {
-        return Ok(forced.max(1).min(lattices.count()));
+        return forced.max(1).min(lattices.count());
     }
-    Ok((most.max(1) as usize).min(lattices.count()))
+    (most.max(1) as usize).min(lattices.count())
 }
 
 /// A part of a batch on the device.

@@ -1,0 +1,677 @@
+//! Lattices that no workgroup holds, one at a time: tiled passes over buffers, driven by the same
+//! walk as on the cpu. A pass moves whole lattices, so that the few numbers the host reads after
+//! some of them do not matter.
+
+use std::collections::HashMap;
+
+use bytemuck::cast_slice;
+
+use super::super::GpuBackend;
+use super::super::buffers::map;
+use super::kernels::{self, Parameters};
+use super::{DIVERGES, NOISE};
+use crate::error::{Error, Result};
+use crate::sorption::solver::{BOUND_PASSES, Residual, Series, Walker, walk};
+use crate::sorption::{
+    Cotangent, Dimension, Gradients, Isotherms, Lattices, Loss, Reduced, Scheme, SorptionPlan,
+    Start, check_cotangent, density_cotangent, direct_derivative, divisor,
+};
+
+/// Passes of one submission: some milliseconds on hardware, below a second in software.
+const PASSES: u32 = 32;
+/// Iterations of the adjoint after which it is said to diverge.
+const MOST_RELAXATIONS: u32 = 20_000;
+
+/// A pass of shaders/sorption/large.wgsl.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Pass {
+    Attract,
+    StepForward,
+    Ray,
+    SafeLength,
+    MoveOn,
+    Judge,
+    FirstTerm,
+    NextTerm,
+    LargestTerms,
+    Linearize,
+    Relax,
+    Contribute,
+    Pull,
+    Back,
+    Accumulate,
+}
+
+impl Pass {
+    pub const ALL: [Self; 15] = [
+        Self::Attract,
+        Self::StepForward,
+        Self::Ray,
+        Self::SafeLength,
+        Self::MoveOn,
+        Self::Judge,
+        Self::FirstTerm,
+        Self::NextTerm,
+        Self::LargestTerms,
+        Self::Linearize,
+        Self::Relax,
+        Self::Contribute,
+        Self::Pull,
+        Self::Back,
+        Self::Accumulate,
+    ];
+
+    pub fn entry(self) -> &'static str {
+        match self {
+            Self::Attract => "attract",
+            Self::StepForward => "step_forward",
+            Self::Ray => "ray",
+            Self::SafeLength => "safe_length",
+            Self::MoveOn => "move_on",
+            Self::Judge => "judge",
+            Self::FirstTerm => "first_term",
+            Self::NextTerm => "next_term",
+            Self::LargestTerms => "largest_terms",
+            Self::Linearize => "linearize",
+            Self::Relax => "relax",
+            Self::Contribute => "contribute",
+            Self::Pull => "pull",
+            Self::Back => "back",
+            Self::Accumulate => "accumulate",
+        }
+    }
+}
+
+/// The complete WGSL of the passes.
+pub(super) fn wgsl(three: bool) -> String {
+    [
+        include_str!("../../../../shaders/sorption/common.wgsl"),
+        &format!("const THREE: bool = {three};\n"),
+        include_str!("../../../../shaders/sorption/large.wgsl"),
+    ]
+    .join("\n")
+}
+
+/// Compiled passes.
+#[derive(Debug)]
+pub(super) struct Passes(HashMap<Pass, wgpu::ComputePipeline>);
+
+impl Passes {
+    pub fn new(backend: &GpuBackend, three: bool) -> Result<Self> {
+        let text = wgsl(three);
+        Pass::ALL
+            .into_iter()
+            .map(|pass| {
+                Ok((pass, kernels::compile_text(&backend.context, pass.entry(), text.clone())?))
+            })
+            .collect::<Result<_>>()
+            .map(Self)
+    }
+}
+
+/// Which buffer a binding is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Slot {
+    /// Nothing is read or written there.
+    None,
+    Density,
+    Next,
+    Ray,
+    Moved,
+    There,
+    Attraction,
+    Adjoint,
+    Gradient,
+    Given,
+    /// Logistic values of an iteration.
+    Kept(usize),
+}
+
+/// One lattice on the device.
+struct Large<'a> {
+    backend: &'a GpuBackend,
+    passes: &'a Passes,
+    parameters: Parameters,
+    reduced: Reduced,
+    groups: [u32; 3],
+    layout: wgpu::BindGroupLayout,
+    uniform: wgpu::Buffer,
+    eta: wgpu::Buffer,
+    partial: wgpu::Buffer,
+    partial_staging: wgpu::Buffer,
+    arrays: Vec<wgpu::Buffer>,
+    kept: Vec<wgpu::Buffer>,
+    unused: Vec<wgpu::Buffer>,
+    sites: usize,
+    failure: Option<Error>,
+}
+
+const ARRAYS: [Slot; 9] = [
+    Slot::Density,
+    Slot::Next,
+    Slot::Ray,
+    Slot::Moved,
+    Slot::There,
+    Slot::Attraction,
+    Slot::Adjoint,
+    Slot::Gradient,
+    Slot::Given,
+];
+
+impl<'a> Large<'a> {
+    fn new(
+        backend: &'a GpuBackend,
+        passes: &'a Passes,
+        lattices: &Lattices,
+        index: usize,
+        plan: &SorptionPlan,
+    ) -> Result<Self> {
+        let context = &backend.context;
+        let shape = lattices.shape();
+        let sites = lattices.sites();
+        let bytes = 4 * sites as u64;
+        let available =
+            context.limits.max_storage_buffer_binding_size.min(context.limits.max_buffer_size);
+        if bytes > available {
+            return Err(Error::Capacity {
+                what: "the densities of one lattice (bytes)".into(),
+                needed: bytes,
+                available,
+                device: context.description.name.clone(),
+            });
+        }
+        let [nz, ny, nx] = shape.size.map(|n| n as u32);
+        let groups = [nx.div_ceil(16), ny.div_ceil(16), nz];
+        let storage = |label: &'static str, size: u64| {
+            context.guarded(label, || {
+                context.device.create_buffer(&wgpu::BufferDescriptor {
+                    label: Some(label),
+                    size: size.max(16),
+                    usage: wgpu::BufferUsages::STORAGE
+                        | wgpu::BufferUsages::COPY_DST
+                        | wgpu::BufferUsages::COPY_SRC,
+                    mapped_at_creation: false,
+                })
+            })
+        };
+        let plain = |label: &'static str, size: u64, usage| {
+            context.guarded(label, || {
+                context.device.create_buffer(&wgpu::BufferDescriptor {
+                    label: Some(label),
+                    size,
+                    usage,
+                    mapped_at_creation: false,
+                })
+            })
+        };
+        let reduced = plan.model.reduced(shape.dimension);
+        let partial_bytes = 8 * groups.iter().map(|g| u64::from(*g)).product::<u64>();
+        let mut large = Self {
+            backend,
+            passes,
+            parameters: Parameters {
+                size: [nx, ny, nz, sites as u32],
+                range: [0; 4],
+                control: [0; 4],
+                couplings: [
+                    reduced.fluid as f32,
+                    reduced.solid as f32,
+                    0.0,
+                    (-2.0 * reduced.saturation) as f32,
+                ],
+                limits: [NOISE as f32, 0.0, 1.0, 0.0],
+            },
+            reduced,
+            groups,
+            layout: kernels::layout(context),
+            uniform: plain(
+                "parameters",
+                size_of::<Parameters>() as u64,
+                wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST,
+            )?,
+            eta: storage("lattice", bytes)?,
+            partial: storage("partial results", partial_bytes)?,
+            partial_staging: plain(
+                "staging",
+                partial_bytes.max(16),
+                wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST,
+            )?,
+            arrays: ARRAYS.iter().map(|_| storage("sites", bytes)).collect::<Result<_>>()?,
+            kept: Vec::new(),
+            unused: (0..9).map(|_| storage("unused", 16)).collect::<Result<_>>()?,
+            sites,
+            failure: None,
+        };
+        let eta: Vec<f32> = lattices.lattice(index).iter().map(|e| *e as f32).collect();
+        context.queue.write_buffer(&large.eta, 0, cast_slice(&eta));
+        // The attraction is a neighbour sum of η itself.
+        large.write(Slot::Moved, &eta);
+        large.run(
+            Pass::Attract,
+            [Slot::Moved, Slot::None, Slot::Attraction, Slot::None, Slot::None, Slot::None],
+        )?;
+        large.start(plan.path.start, &eta);
+        Ok(large)
+    }
+
+    fn start(&mut self, start: Start, eta: &[f32]) {
+        match start {
+            Start::Empty => self.write(Slot::Density, &vec![0.0; self.sites]),
+            Start::Full => self.write(Slot::Density, eta),
+        }
+    }
+
+    fn buffer(&self, slot: Slot, binding: usize) -> &wgpu::Buffer {
+        match slot {
+            Slot::None => &self.unused[binding],
+            Slot::Kept(k) => &self.kept[k],
+            named => {
+                let at = ARRAYS.iter().position(|s| *s == named).unwrap_or(0);
+                &self.arrays[at]
+            }
+        }
+    }
+
+    fn write(&self, slot: Slot, values: &[f32]) {
+        self.backend.context.queue.write_buffer(self.buffer(slot, 0), 0, cast_slice(values));
+    }
+
+    fn swap(&mut self, a: Slot, b: Slot) {
+        let at = |slot| ARRAYS.iter().position(|s| *s == slot).unwrap_or(0);
+        self.arrays.swap(at(a), at(b));
+    }
+
+    fn group(&self, slots: [Slot; 6]) -> wgpu::BindGroup {
+        let [source, first, result, second, third, fourth] = slots;
+        let buffers = [
+            &self.uniform,
+            &self.eta,
+            self.buffer(source, 2),
+            self.buffer(first, 3),
+            self.buffer(result, 4),
+            &self.partial,
+            self.buffer(second, 6),
+            self.buffer(third, 7),
+            self.buffer(fourth, 8),
+        ];
+        let entries: Vec<wgpu::BindGroupEntry<'_>> = buffers
+            .iter()
+            .enumerate()
+            .map(|(binding, buffer)| wgpu::BindGroupEntry {
+                binding: binding as u32,
+                resource: buffer.as_entire_binding(),
+            })
+            .collect();
+        self.backend.context.device.create_bind_group(&wgpu::BindGroupDescriptor {
+            label: Some("sorption"),
+            layout: &self.layout,
+            entries: &entries,
+        })
+    }
+
+    /// Passes in one submission. Slots: source, first, result, second, third, fourth.
+    fn run_all(&self, passes: &[(Pass, [Slot; 6])]) -> Result<()> {
+        let context = &self.backend.context;
+        context.queue.write_buffer(&self.uniform, 0, bytemuck::bytes_of(&self.parameters));
+        context.guarded("a sorption dispatch", || {
+            let mut encoder =
+                context.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+            {
+                let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
+                for (kernel, slots) in passes {
+                    pass.set_pipeline(&self.passes.0[kernel]);
+                    pass.set_bind_group(0, &self.group(*slots), &[]);
+                    let [x, y, z] = self.groups;
+                    pass.dispatch_workgroups(x, y, z);
+                }
+            }
+            let bytes = self.partial_staging.size().min(self.partial.size());
+            encoder.copy_buffer_to_buffer(&self.partial, 0, &self.partial_staging, 0, bytes);
+            context.queue.submit([encoder.finish()]);
+        })?;
+        context.wait()
+    }
+
+    fn run(&self, pass: Pass, slots: [Slot; 6]) -> Result<()> {
+        self.run_all(&[(pass, slots)])
+    }
+
+    /// What every workgroup left after the last submission.
+    fn partials(&self) -> Result<Vec<[f32; 2]>> {
+        let count = self.groups.iter().map(|g| *g as usize).product();
+        let mut all: Vec<[f32; 2]> = map(&self.backend.context, &self.partial_staging)?;
+        all.truncate(count);
+        Ok(all)
+    }
+
+    fn largest(&self) -> Result<[f64; 2]> {
+        Ok(self.partials()?.into_iter().fold([f64::NEG_INFINITY; 2], |m, p| {
+            [m[0].max(f64::from(p[0])), m[1].max(f64::from(p[1]))]
+        }))
+    }
+
+    fn read(&self, slot: Slot) -> Result<Vec<f32>> {
+        let context = &self.backend.context;
+        let bytes = 4 * self.sites as u64;
+        let staging = context.guarded("reading back", || {
+            let staging = context.device.create_buffer(&wgpu::BufferDescriptor {
+                label: Some("staging"),
+                size: bytes,
+                usage: wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST,
+                mapped_at_creation: false,
+            });
+            let mut encoder =
+                context.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+            encoder.copy_buffer_to_buffer(self.buffer(slot, 0), 0, &staging, 0, bytes);
+            context.queue.submit([encoder.finish()]);
+            staging
+        })?;
+        map(context, &staging)
+    }
+
+    fn set(&mut self, field: f64, direction: f64) {
+        self.parameters.limits[1] = (-std::f64::consts::LOG2_E * field) as f32;
+        self.parameters.limits[2] = direction as f32;
+    }
+
+    /// A result, or a harmless value and the error for later.
+    fn attempt<T>(&mut self, result: Result<T>, instead: T) -> T {
+        match result {
+            Ok(value) => value,
+            Err(error) => {
+                self.failure.get_or_insert(error);
+                instead
+            }
+        }
+    }
+
+    /// Plain iterations.
+    fn iterate(&mut self, field: f64, count: u32) -> Result<()> {
+        use Slot::*;
+        self.set(field, 1.0);
+        let mut left = count;
+        while left > 0 {
+            let now = left.min(PASSES);
+            let passes: Vec<_> = (0..now)
+                .map(|k| match k % 2 {
+                    0 => (Pass::StepForward, [Density, None, Next, Attraction, None, None]),
+                    _ => (Pass::StepForward, [Next, None, Density, Attraction, None, None]),
+                })
+                .collect();
+            self.run_all(&passes)?;
+            if now % 2 == 1 {
+                self.swap(Density, Next);
+            }
+            left -= now;
+        }
+        Ok(())
+    }
+
+    /// Follows the path; the densities at every point.
+    fn follow(
+        &mut self,
+        plan: &SorptionPlan,
+        divisor: f64,
+        to: &mut Isotherms,
+    ) -> Result<Vec<Vec<f32>>> {
+        let mut densities = Vec::new();
+        for (point, humidity) in plan.path.humidities.iter().enumerate() {
+            let field = self.reduced.field(*humidity);
+            match plan.scheme {
+                Scheme::Truncated { iterations } => {
+                    self.iterate(field, iterations)?;
+                    to.iterations.push(iterations);
+                    to.error.push(0.0);
+                    to.contraction.push(f64::NAN);
+                }
+                Scheme::Converged { tolerance, most_iterations } => {
+                    let direction = plan.path.direction(point);
+                    let arrival =
+                        walk(self, field, direction, tolerance.max(1e-6), most_iterations);
+                    if let Some(failure) = self.failure.take() {
+                        return Err(failure);
+                    }
+                    to.iterations.push(arrival.iterations);
+                    to.error.push(arrival.error);
+                    to.contraction.push(arrival.contraction);
+                }
+            }
+            let rho = self.read(Slot::Density)?;
+            to.filling.push(rho.iter().map(|r| f64::from(*r)).sum::<f64>() / divisor);
+            densities.push(rho);
+        }
+        Ok(densities)
+    }
+
+    /// Adds the part of a point by iterating λ ← g + w A(dλ); false if it diverges.
+    fn implicit(&mut self, field: f64, rho: &[f32], g: &[f32]) -> Result<bool> {
+        use Slot::*;
+        self.set(field, 1.0);
+        self.write(Density, rho);
+        self.write(Given, g);
+        self.write(Adjoint, &vec![0.0; self.sites]);
+        // s into Moved, d into There; the first q is zero.
+        self.run(Pass::Linearize, [Density, None, Next, Attraction, Moved, There])?;
+        self.write(Next, &vec![0.0; self.sites]);
+        for _ in 0..MOST_RELAXATIONS / PASSES {
+            let passes: Vec<_> = (0..PASSES)
+                .map(|k| match k % 2 {
+                    0 => (Pass::Relax, [Next, There, Ray, Given, Adjoint, None]),
+                    _ => (Pass::Relax, [Ray, There, Next, Given, Adjoint, None]),
+                })
+                .collect();
+            self.run_all(&passes)?;
+            let [change, size] = self.largest()?;
+            if !size.is_finite() {
+                return Ok(false);
+            }
+            if change <= 3e-7 * size {
+                self.run(Pass::Contribute, [Next, None, None, Moved, Adjoint, Gradient])?;
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Back-propagation through the iterations of all points.
+    fn unrolled(
+        &mut self,
+        plan: &SorptionPlan,
+        iterations: u32,
+        densities: &[Vec<f32>],
+        eta: &[f32],
+        wanted: impl Fn(usize) -> Vec<f32>,
+    ) -> Result<()> {
+        use Slot::*;
+        let context = &self.backend.context;
+        while self.kept.len() < iterations as usize {
+            let kept = context.guarded("kept iterations", || {
+                context.device.create_buffer(&wgpu::BufferDescriptor {
+                    label: Some("kept iteration"),
+                    size: (4 * self.sites as u64).max(16),
+                    usage: wgpu::BufferUsages::STORAGE,
+                    mapped_at_creation: false,
+                })
+            })?;
+            self.kept.push(kept);
+        }
+        self.write(Adjoint, &vec![0.0; self.sites]);
+        for point in (0..densities.len()).rev() {
+            self.set(self.reduced.field(plan.path.humidities[point]), 1.0);
+            match point {
+                0 => self.start(plan.path.start, eta),
+                _ => self.write(Density, &densities[point - 1]),
+            }
+            self.write(Given, &wanted(point));
+            let mut passes: Vec<_> = (0..iterations as usize)
+                .map(|m| match m % 2 {
+                    0 => (Pass::Linearize, [Density, None, Next, Attraction, Kept(m), There]),
+                    _ => (Pass::Linearize, [Next, None, Density, Attraction, Kept(m), There]),
+                })
+                .collect();
+            passes.push((Pass::Accumulate, [None, None, None, Given, Adjoint, None]));
+            for m in (0..iterations as usize).rev() {
+                passes.push((Pass::Pull, [None, None, Ray, Kept(m), Adjoint, None]));
+                passes.push((Pass::Back, [Ray, None, None, Kept(m), Adjoint, Gradient]));
+            }
+            for part in passes.chunks(PASSES as usize) {
+                self.run_all(part)?;
+            }
+        }
+        if plan.path.start == Start::Full {
+            self.run(Pass::Accumulate, [None, None, None, Adjoint, Gradient, None])?;
+        }
+        Ok(())
+    }
+}
+
+impl Walker for Large<'_> {
+    const NOISE: f64 = NOISE;
+
+    fn evaluate(&mut self, field: f64, direction: f64) -> Residual {
+        use Slot::*;
+        self.set(field, direction);
+        let done = self
+            .run(Pass::StepForward, [Density, None, Next, Attraction, None, None])
+            .and_then(|()| self.largest());
+        let [largest, against] = self.attempt(done, [0.0, 0.0]);
+        Residual { largest, against }
+    }
+
+    fn advance(&mut self) {
+        self.swap(Slot::Density, Slot::Next);
+    }
+
+    fn safe_length(&mut self, _: f64) -> f64 {
+        use Slot::*;
+        let done = self
+            .run_all(&[
+                (Pass::Ray, [Density, None, Ray, Next, None, None]),
+                (Pass::SafeLength, [Ray, None, None, Next, None, None]),
+            ])
+            .and_then(|()| self.largest());
+        -self.attempt(done, [0.0, 0.0])[0]
+    }
+
+    fn extrapolate(&mut self, field: f64, direction: f64, t: f64) -> bool {
+        use Slot::*;
+        self.set(field, direction);
+        self.parameters.limits[3] = t as f32;
+        let done = self
+            .run_all(&[
+                (Pass::MoveOn, [Density, None, Moved, Ray, None, None]),
+                (Pass::StepForward, [Moved, None, There, Attraction, None, None]),
+                (Pass::Judge, [Moved, None, None, Ray, There, None]),
+            ])
+            .and_then(|()| self.largest());
+        let proved = self.attempt(done, [1.0, 0.0])[0] == 0.0;
+        if proved {
+            self.swap(Density, There);
+        }
+        proved
+    }
+
+    fn series(&mut self) -> Series {
+        use Slot::*;
+        let all = || -> Result<Series> {
+            self.run(Pass::FirstTerm, [Density, None, Ray, Next, Moved, None])?;
+            let (mut before, mut ratio) = (0.0, 0.0);
+            for term in 0..BOUND_PASSES {
+                let slots = match term % 2 {
+                    0 => [Ray, None, There, Next, Moved, None],
+                    _ => [There, None, Ray, Next, Moved, None],
+                };
+                self.run(Pass::NextTerm, slots)?;
+                if term + 2 >= BOUND_PASSES {
+                    let square: f64 = self.partials()?.iter().map(|p| f64::from(p[0])).sum();
+                    ratio = if before > 0.0 { (square / before).sqrt() } else { 0.0 };
+                    before = square;
+                }
+            }
+            self.run(Pass::LargestTerms, [Ray, None, None, None, Moved, None])?;
+            let [sum, last] = self.largest()?.map(|x| x / 65536.0);
+            Ok(Series { sum, last, ratio })
+        };
+        let done = all();
+        self.attempt(done, Series { sum: 0.0, last: 0.0, ratio: 1.0 })
+    }
+
+    fn coupling(&self) -> f64 {
+        -2.0 * self.reduced.saturation
+    }
+}
+
+/// Isotherms of every lattice, one after another.
+pub(super) fn isotherms(
+    backend: &GpuBackend,
+    lattices: &Lattices,
+    plan: &SorptionPlan,
+) -> Result<Isotherms> {
+    let passes = Passes::new(backend, lattices.shape().dimension == Dimension::Three)?;
+    let mut all = Isotherms::empty(plan.path.humidities.len(), plan.densities);
+    for index in 0..lattices.count() {
+        let mut large = Large::new(backend, &passes, lattices, index, plan)?;
+        let divisor = divisor(plan.mean, lattices.lattice(index));
+        let densities = large.follow(plan, divisor, &mut all)?;
+        if let Some(kept) = &mut all.densities {
+            kept.extend(densities.iter().flatten().map(|d| f64::from(*d)));
+        }
+    }
+    Ok(all)
+}
+
+/// Gradients of a loss of every lattice, one after another.
+pub(super) fn gradients(
+    backend: &GpuBackend,
+    lattices: &Lattices,
+    plan: &SorptionPlan,
+    loss: &dyn Loss,
+) -> Result<Gradients> {
+    let passes = Passes::new(backend, lattices.shape().dimension == Dimension::Three)?;
+    let (points, sites) = (plan.path.humidities.len(), lattices.sites());
+    let mut all = Gradients::empty(points, plan.densities);
+    for index in 0..lattices.count() {
+        let eta = lattices.lattice(index);
+        let mut large = Large::new(backend, &passes, lattices, index, plan)?;
+        let divisor = divisor(plan.mean, eta);
+        let densities = large.follow(plan, divisor, &mut all.isotherms)?;
+        let kept: Vec<f64> = if plan.densities || loss.needs_densities() {
+            densities.iter().flatten().map(|d| f64::from(*d)).collect()
+        } else {
+            Vec::new()
+        };
+        let isotherm = all.isotherms.lattice(index).to_vec();
+        let (value, cotangent): (f64, Cotangent) = loss.evaluate(index, &isotherm, &kept);
+        check_cotangent(&cotangent, points, sites)?;
+        let direct = direct_derivative(&cotangent, plan.mean, &isotherm, divisor);
+        let wanted = |point| -> Vec<f32> {
+            let own = density_cotangent(&cotangent, point, sites, divisor);
+            own.into_iter().map(|g| g as f32).collect()
+        };
+        large.write(Slot::Gradient, &vec![0.0; sites]);
+        let mut diverging = vec![false; points];
+        match plan.scheme {
+            Scheme::Converged { .. } => {
+                for point in 0..points {
+                    let at = index * points + point;
+                    let field = large.reduced.field(plan.path.humidities[point]);
+                    let no_bound = all.isotherms.error[at].is_infinite()
+                        || all.isotherms.contraction[at] >= 1.0 - DIVERGES;
+                    diverging[point] =
+                        no_bound || !large.implicit(field, &densities[point], &wanted(point))?;
+                }
+            }
+            Scheme::Truncated { iterations } => {
+                let single: Vec<f32> = eta.iter().map(|e| *e as f32).collect();
+                large.unrolled(plan, iterations, &densities, &single, wanted)?;
+            }
+        }
+        let gradient: Vec<f64> =
+            large.read(Slot::Gradient)?.into_iter().map(|g| f64::from(g) + direct).collect();
+        all.push(value, &gradient, &diverging);
+        if let Some(all) = &mut all.isotherms.densities {
+            all.extend(kept);
+        }
+    }
+    Ok(all)
+}
