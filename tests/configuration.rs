@@ -62,7 +62,14 @@ fn good_files_parse() {
 
 #[test]
 fn shipped_configurations_parse_and_their_resolved_form_is_the_same_run() {
-    for path in files("configs") {
+    // Descriptor and sorption files are read by their own commands and tests.
+    let other = |path: &&PathBuf| {
+        let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+        name.starts_with("descriptors-") || name.starts_with("sorption-")
+    };
+    let runs: Vec<PathBuf> = files("configs").into_iter().filter(|path| !other(&path)).collect();
+    assert!(runs.len() >= 5, "{runs:?}");
+    for path in runs {
         let plan = load_run(&path, &[]).unwrap_or_else(|e| panic!("{e}: {}", e.remedy()));
         let again = parse_run("resolved", &plan.resolved, Path::new(""), &[])
             .unwrap_or_else(|e| panic!("{}: {e}\n{}", path.display(), plan.resolved));

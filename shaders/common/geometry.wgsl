@@ -1,4 +1,10 @@
-// Cartesian vectors and cells of a replica's periodic box; needs `parameters`.
+// Cartesian vectors and cells of a periodic box.
+
+// An upper triangular matrix: (xx, xy, xz), (yy, yz, zz).
+struct Frame {
+    x: vec4<f32>,
+    yz: vec4<f32>,
+}
 
 fn cartesian(frame: Frame, fraction: vec3<f32>) -> vec3<f32> {
     let a = frame.x;
@@ -25,14 +31,4 @@ fn cell_coordinates(n: vec4<u32>, position: vec4<u32>) -> vec3<u32> {
 
 fn cell_index(n: vec4<u32>, c: vec3<u32>) -> u32 {
     return (c.z * n.y + c.y) * n.x + c.x;
-}
-
-// First word of a replica's cells: one for each, one for the end, one that says whether the
-// replica rebuilds its list.
-fn first_cell(replica: u32) -> u32 {
-    return replica * (parameters.cell_room + 2u);
-}
-
-fn rebuild_flag(replica: u32) -> u32 {
-    return first_cell(replica) + parameters.cell_room + 1u;
 }

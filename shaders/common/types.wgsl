@@ -25,12 +25,6 @@ struct Parameters {
     masses: array<vec4<f32>, 256>,
 }
 
-// An upper triangular matrix: (xx, xy, xz), (yy, yz, zz).
-struct Frame {
-    x: vec4<f32>,
-    yz: vec4<f32>,
-}
-
 // What never changes of one replica.
 struct Replica {
     atoms: u32,

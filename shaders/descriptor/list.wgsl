@@ -18,16 +18,16 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     }
     let p = centres[centre];
     let n = parameters.cells.xyz;
-    let first = cell_coordinates(p) + n - parameters.reach.xyz;
+    let first = cell_coordinates(parameters.cells, p) + n - parameters.reach.xyz;
     var count = 0u;
     for (var z = 0u; z < parameters.span.z; z++) {
         for (var y = 0u; y < parameters.span.y; y++) {
             for (var x = 0u; x < parameters.span.x; x++) {
-                let cell = cell_index((first + vec3<u32>(x, y, z)) % n);
+                let cell = cell_index(parameters.cells, (first + vec3<u32>(x, y, z)) % n);
                 let end = cell_start[cell + 1u];
                 for (var k = cell_start[cell]; k < end; k++) {
                     let q = atoms[k];
-                    let d = cartesian(vec3<f32>(bitcast<vec3<i32>>(q.xyz - p.xyz)));
+                    let d = cartesian(parameters.frame, vec3<f32>(bitcast<vec3<i32>>(q.xyz - p.xyz)));
                     let r2 = dot(d, d);
                     if r2 < parameters.cutoff2 && any(q.xyz != p.xyz) {
                         if count < parameters.capacity {

@@ -7,8 +7,7 @@ struct Parameters {
     // cells to look into on either side, and how many along each axis in all
     reach: vec4<u32>,
     span: vec4<u32>,
-    to_cartesian_x: vec4<f32>,
-    to_cartesian_yz: vec4<f32>,
+    frame: Frame,
     centres: u32,
     capacity: u32,
     slot_stride: u32,

@@ -1,7 +1,7 @@
 //! Structural descriptors: numbers that say how the neighbourhood of an atom looks.
 //!
 //! A [`DescriptorPlan`] is read from TOML, checked once, and evaluated on a device in blocks of
-//! centres by [`compute`] or [`stream`]. Each descriptor is one file here, which holds its
+//! centres by [`compute()`] or [`stream`]. Each descriptor is one file here, which holds its
 //! parameters, its columns and its double-precision definition, and one line in [`REGISTRY`]. The
 //! fast devices run it by one of the shared [`Kernel`]s, or, if it names none, by its definition.
 //!

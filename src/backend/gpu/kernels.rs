@@ -360,10 +360,11 @@ impl Kernel {
             include_str!("../../../shaders/common/types.wgsl").to_owned(),
             include_str!("../../../shaders/common/real.wgsl").to_owned(),
             include_str!("../../../shaders/common/fixed.wgsl").to_owned(),
+            include_str!("../../../shaders/common/geometry.wgsl").to_owned(),
             source.text.to_owned(),
         ];
         if source.bindings.iter().any(|(role, _)| *role == Role::Parameters) {
-            parts.push(include_str!("../../../shaders/common/geometry.wgsl").to_owned());
+            parts.push(include_str!("../../../shaders/common/replica_cells.wgsl").to_owned());
         }
         if self == Self::Drift {
             parts.push(include_str!("../../../shaders/common/random.wgsl").to_owned());
