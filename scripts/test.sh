@@ -68,7 +68,8 @@ second=$(swiftshader)
 if [ -n "$second" ]; then
     say "gpu tests on SwiftShader"
     VK_DRIVER_FILES="$second" VK_ICD_FILENAMES="$second" cargo test --profile checked \
-        --test 'gpu_*' --test conformance --test reference_data --test descriptors
+        --test 'gpu_*' --test conformance --test reference_data --test replicas \
+        --test descriptors --test sorption
 elif [ -n "${CI:-}" ]; then
     echo "SwiftShader is missing: gpu tests ran on one driver only" >&2
     exit 1
