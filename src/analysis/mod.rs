@@ -5,6 +5,7 @@ mod displacement;
 mod radial;
 mod statistics;
 mod structure_factor;
+pub mod suite;
 
 pub use coordination::{Bonding, bonding};
 pub use displacement::{
