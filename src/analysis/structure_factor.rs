@@ -54,7 +54,8 @@ mod tests {
             .map(|r| if *r < 2.2 { 0.0 } else { 1.0 + 3.0 * (-(r - d).powi(2) / 0.02).exp() })
             .collect();
         let running = vec![0.0; r.len()];
-        let rdf = PairRdf { species: ["all".into(), "all".into()], r, g, running };
+        let counts = vec![0; r.len()];
+        let rdf = PairRdf { species: ["all".into(), "all".into()], r, g, running, counts };
         let q = first_peak(&rdf, 0.03).expect("a peak");
         assert!((q * d - 7.73).abs() < 0.8, "{}", q * d);
         let s = structure_factor(&rdf, 0.0, &[1.0, 2.0]);

@@ -28,15 +28,16 @@ impl Sampler {
     }
 
     /// Notes a frame; g(r) only where the stage has settled.
-    pub fn sample(&mut self, step: u64, structure: &Structure, with_rdf: bool) {
+    pub fn sample(&mut self, step: u64, structure: &Structure, with_rdf: bool) -> Result<()> {
         let moved = self.displacements(structure);
         self.msd.push((
             step,
             mean_squared_displacement(&moved, &structure.kinds, structure.species.len()),
         ));
         if with_rdf {
-            self.rdf.add(structure);
+            self.rdf.add(structure)?;
         }
+        Ok(())
     }
 
     /// Displacements since the start of the stage.

@@ -248,7 +248,7 @@ impl<'a> Dynamics<'a> {
             self.session.observe(Observables { thermodynamics: true, structure: true })?;
         if let Some(structure) = &observation.structure {
             let mut sampler = Sampler::new(structure, &context.plan.analysis)?;
-            sampler.sample(self.step, structure, false);
+            sampler.sample(self.step, structure, false)?;
             self.sampler = Some(sampler);
         }
         if let Some(t) = &observation.thermodynamics {
@@ -302,7 +302,7 @@ impl<'a> Dynamics<'a> {
                 let done = self.step - self.first_step;
                 let settled = !self.ramp && 2 * done >= self.last_step - self.first_step;
                 if let (true, Some(sampler)) = (sample, &mut self.sampler) {
-                    sampler.sample(self.step, structure, settled || end);
+                    sampler.sample(self.step, structure, settled || end)?;
                 }
             }
             self.snapshots_due(context)?;
