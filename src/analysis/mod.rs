@@ -1,17 +1,36 @@
 //! What structures and trajectories say: pure functions in double precision.
 
+mod agreement;
+mod angles;
+pub(crate) mod cells;
 mod coordination;
 pub mod curves;
 mod displacement;
 pub mod motion;
+mod network;
+mod order;
+mod pair_histogram;
 mod radial;
+mod rings;
+mod scattering;
 mod statistics;
 mod structure_factor;
+pub mod suite;
 
+pub use agreement::{parse_curve, r_chi, r_chi_of_partials};
+pub use angles::{AngleDistribution, angle};
+pub use cells::{Neighbor, NeighborList};
 pub use coordination::{Bonding, bonding};
 pub use displacement::{
     DisplacementHistogram, displacements, mean_squared_displacement, self_intermediate_scattering,
 };
+pub use network::{Clusters, Constraints, Network, clusters, constraints};
+pub use order::{Shape, continuous_shape, tetrahedral_order};
+pub use pair_histogram::{PairCounts, count_pairs, pair_index};
 pub use radial::{PairRdf, PartialRdf};
+pub use rings::{Graph, RingKind, count_rings};
+pub use scattering::{Radiation, neutron_length, weighted_total, xray_form_factor};
 pub use statistics::{Mean, Plateau, TwoLines, fit_two_lines, mean_and_standard_error, plateau};
-pub use structure_factor::{first_peak, structure_factor};
+pub use structure_factor::{
+    DirectStructureFactor, first_peak, partial_transform, structure_factor,
+};

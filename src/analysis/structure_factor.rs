@@ -1,6 +1,11 @@
-//! The total structure factor from g(r), and its first peak.
+//! Structure factors: from g(r), and directly over the wave vectors of the box.
 
+use rayon::prelude::*;
+
+use super::pair_histogram::pair_index;
 use super::radial::PairRdf;
+use crate::error::{Error, Result};
+use crate::system::{SimulationBox, Structure};
 
 /// S(q) = 1 + 4πρ ∫ r² (g(r) − 1) sin(qr)/(qr) w(r) dr with the window w = sin(πr/R)/(πr/R)
 /// (Lorch) against the ripples of the cut at R. Neutral weights: every atom scatters equally.
@@ -21,6 +26,208 @@ pub fn structure_factor(total: &PairRdf, number_density: f64, q: &[f64]) -> Vec<
             1.0 + 4.0 * std::f64::consts::PI * number_density * integral
         })
         .collect()
+}
+
+/// Partial structure factor of Faber and Ziman from a partial g(r):
+/// A(Q) = 1 + 4πρ ∫ r² (g(r) − 1) sin(Qr)/(Qr) w(r) dr with ρ the number density of all atoms;
+/// w = sin(πr/R)/(πr/R) with `lorch` (Lorch, J. Phys. C 2, 229 (1969),
+/// doi:10.1088/0022-3719/2/2/305), 1 without.
+pub fn partial_transform(partial: &PairRdf, density: f64, lorch: bool, q: &[f64]) -> Vec<f64> {
+    if lorch {
+        return structure_factor(partial, density, q);
+    }
+    let width = if partial.r.len() > 1 { partial.r[1] - partial.r[0] } else { 0.0 };
+    q.iter()
+        .map(|&q| {
+            let integral: f64 = partial
+                .r
+                .iter()
+                .zip(&partial.g)
+                .map(|(&r, &g)| {
+                    let x = q * r;
+                    let sinc = if x.abs() < 1e-6 { 1.0 } else { x.sin() / x };
+                    r * r * (g - 1.0) * sinc * width
+                })
+                .sum();
+            1.0 + 4.0 * std::f64::consts::PI * density * integral
+        })
+        .collect()
+}
+
+/// Partial structure factors summed directly over wave vectors of the box, accumulated over
+/// frames: I_ab(Q) = ⟨Re ρ_a ρ_b*⟩/N with ρ_a(Q) = Σ_{j∈a} exp(iQ·r_j), averaged over vectors
+/// with |Q| in a bin. No cut of g(r), but only the vectors that the box has.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DirectStructureFactor {
+    width: f64,
+    kinds: usize,
+    fractions: Vec<f64>,
+    atoms: usize,
+    /// Integer wave vectors (h, k, l) and their bin.
+    vectors: Vec<([i32; 3], usize)>,
+    /// For each bin: Σ|Q|, number of vectors, Σ I_ab.
+    sums: Vec<(f64, u64, Vec<f64>)>,
+}
+
+impl DirectStructureFactor {
+    /// Wave vectors up to `longest` in bins of `width`, at most `per_bin` in each (spread evenly
+    /// over those there are).
+    pub fn new(structure: &Structure, longest: f64, width: f64, per_bin: usize) -> Result<Self> {
+        let bins = (longest / width).ceil();
+        if !(1.0..=1e6).contains(&bins) || per_bin == 0 {
+            return Err(Error::input(
+                format!("bins of {width} do not divide wave vectors up to {longest}"),
+                "give a bin width that is a part of the longest wave vector",
+            ));
+        }
+        let kinds = structure.species.len();
+        let atoms = structure.len();
+        let counts = structure.counts();
+        let vectors =
+            choose_vectors(&structure.simulation_box, longest, width, bins as usize, per_bin)?;
+        Ok(Self {
+            width,
+            kinds,
+            fractions: counts.iter().map(|&n| n as f64 / atoms as f64).collect(),
+            atoms,
+            vectors,
+            sums: vec![(0.0, 0, vec![0.0; kinds * (kinds + 1) / 2]); bins as usize],
+        })
+    }
+
+    /// Number of wave vectors in use.
+    pub fn vectors(&self) -> usize {
+        self.vectors.len()
+    }
+
+    /// Adds a frame. The sum over atoms has a fixed order, whatever the number of threads.
+    pub fn add(&mut self, structure: &Structure) {
+        let kinds = self.kinds;
+        let fractional: Vec<[f64; 3]> = structure
+            .positions
+            .iter()
+            .map(|r| structure.simulation_box.to_fractional(*r))
+            .collect();
+        let values: Vec<(f64, usize, Vec<f64>)> = self
+            .vectors
+            .par_iter()
+            .map(|&(hkl, bin)| {
+                let h = hkl.map(f64::from);
+                let mut amplitude = vec![(0.0, 0.0); kinds];
+                for (f, &kind) in fractional.iter().zip(&structure.kinds) {
+                    // Whole turns are taken off before the sine, which keeps its digits.
+                    let turns = h[0] * f[0] + h[1] * f[1] + h[2] * f[2];
+                    let (sin, cos) = (std::f64::consts::TAU * (turns - turns.round())).sin_cos();
+                    let sum = &mut amplitude[usize::from(kind)];
+                    sum.0 += cos;
+                    sum.1 += sin;
+                }
+                let mut intensity = vec![0.0; kinds * (kinds + 1) / 2];
+                for a in 0..kinds {
+                    for b in a..kinds {
+                        let (x, y) = (amplitude[a], amplitude[b]);
+                        intensity[pair_index(a, b, kinds)] =
+                            (x.0 * y.0 + x.1 * y.1) / self.atoms as f64;
+                    }
+                }
+                (wave_vector(&structure.simulation_box, hkl), bin, intensity)
+            })
+            .collect();
+        for (q, bin, intensity) in values {
+            let sum = &mut self.sums[bin];
+            sum.0 += q;
+            sum.1 += 1;
+            sum.2.iter_mut().zip(&intensity).for_each(|(s, i)| *s += i);
+        }
+    }
+
+    /// Mean |Q| of each bin that has vectors, and the partials A_ab of Faber and Ziman there:
+    /// A_ab = 1 + (I_ab − c_a δ_ab)/(c_a c_b); 1 for species without atoms.
+    pub fn partials(&self) -> Vec<(f64, Vec<f64>)> {
+        let kinds = self.kinds;
+        let filled = self.sums.iter().filter(|(_, number, _)| *number > 0);
+        filled
+            .map(|(q, number, sums)| {
+                let n = *number as f64;
+                let mut partials = vec![1.0; sums.len()];
+                for a in 0..kinds {
+                    for b in a..kinds {
+                        let (ca, cb) = (self.fractions[a], self.fractions[b]);
+                        let k = pair_index(a, b, kinds);
+                        let own = if a == b { ca } else { 0.0 };
+                        if ca * cb > 0.0 {
+                            partials[k] = 1.0 + (sums[k] / n - own) / (ca * cb);
+                        }
+                    }
+                }
+                (q / n, partials)
+            })
+            .collect()
+    }
+
+    /// Width of the bins.
+    pub fn width(&self) -> f64 {
+        self.width
+    }
+}
+
+/// |2π (h a* + k b* + l c*)|.
+fn wave_vector(simulation_box: &SimulationBox, hkl: [i32; 3]) -> f64 {
+    let [lx, ly, lz] = simulation_box.lengths;
+    let [xy, xz, yz] = simulation_box.tilts;
+    let [h, k, l] = hkl.map(f64::from);
+    let qx = h / lx;
+    let qy = (k - xy * qx) / ly;
+    let qz = (l - xz * qx - yz * qy) / lz;
+    std::f64::consts::TAU * (qx * qx + qy * qy + qz * qz).sqrt()
+}
+
+fn choose_vectors(
+    simulation_box: &SimulationBox,
+    longest: f64,
+    width: f64,
+    bins: usize,
+    per_bin: usize,
+) -> Result<Vec<([i32; 3], usize)>> {
+    let edges = simulation_box.vectors();
+    let most = edges.map(|v| {
+        (longest * v.iter().map(|x| x * x).sum::<f64>().sqrt() / std::f64::consts::TAU).floor()
+    });
+    if most.iter().any(|m| *m > 1e4) {
+        return Err(Error::input(
+            format!("wave vectors up to {longest} are too many for this box"),
+            "use a shorter longest wave vector, or the transform of g(r)",
+        ));
+    }
+    let [mh, mk, ml] = most.map(|m| m as i32);
+    // ρ(−Q) is the conjugate of ρ(Q), so half of the vectors say everything. A pass counts, a
+    // second one keeps an evenly spread part.
+    let half = |visit: &mut dyn FnMut([i32; 3], usize)| {
+        for h in 0..=mh {
+            for k in if h == 0 { 0 } else { -mk }..=mk {
+                for l in if h == 0 && k == 0 { 1 } else { -ml }..=ml {
+                    let q = wave_vector(simulation_box, [h, k, l]);
+                    let bin = (q / width) as usize;
+                    if q <= longest && bin < bins {
+                        visit([h, k, l], bin);
+                    }
+                }
+            }
+        }
+    };
+    let mut present = vec![0usize; bins];
+    half(&mut |_, bin| present[bin] += 1);
+    let mut seen = vec![0usize; bins];
+    let mut kept = Vec::new();
+    half(&mut |hkl, bin| {
+        let (index, total) = (seen[bin], present[bin]);
+        seen[bin] += 1;
+        let wanted = per_bin.min(total);
+        if (index + 1) * wanted / total > index * wanted / total {
+            kept.push((hkl, bin));
+        }
+    });
+    Ok(kept)
 }
 
 /// Wave vector of the first peak of S(q): the first local maximum that reaches half of the
@@ -54,10 +261,54 @@ mod tests {
             .map(|r| if *r < 2.2 { 0.0 } else { 1.0 + 3.0 * (-(r - d).powi(2) / 0.02).exp() })
             .collect();
         let running = vec![0.0; r.len()];
-        let rdf = PairRdf { species: ["all".into(), "all".into()], r, g, running };
+        let counts = vec![0; r.len()];
+        let rdf = PairRdf { species: ["all".into(), "all".into()], r, g, running, counts };
         let q = first_peak(&rdf, 0.03).expect("a peak");
         assert!((q * d - 7.73).abs() < 0.8, "{}", q * d);
         let s = structure_factor(&rdf, 0.0, &[1.0, 2.0]);
         assert_eq!(s, [1.0, 1.0]);
+    }
+
+    #[test]
+    fn bragg_peaks_of_a_crystal_stand_where_they_should() {
+        use crate::system::Species;
+        // Body-centred cubic: S(hkl) = N for h + k + l even, 0 else.
+        let (n, a) = (4, 3.0);
+        let mut positions = Vec::new();
+        for c in 0..n * n * n {
+            let corner = [c % n, c / n % n, c / n / n].map(|x| a * f64::from(x));
+            positions.push(corner);
+            positions.push(corner.map(|x| x + 0.5 * a));
+        }
+        let atoms = positions.len();
+        let cube = SimulationBox::cubic(a * f64::from(n)).expect("cube");
+        let species = vec![Species { name: "Fe".into(), mass: None }];
+        let crystal = Structure::new(cube, species, vec![0; atoms], positions).expect("sound");
+        let mut direct = DirectStructureFactor::new(&crystal, 6.0, 1e-3, 10_000).expect("vectors");
+        direct.add(&crystal);
+        direct.add(&crystal);
+        let peaks: Vec<f64> =
+            direct.partials().iter().filter(|(_, s)| s[0] > 1.0).map(|(q, _)| *q).collect();
+        let unit = std::f64::consts::TAU / a;
+        let wanted = [2.0_f64, 4.0, 6.0, 8.0].map(|squares| unit * squares.sqrt());
+        assert_eq!(peaks.len(), 4, "{peaks:?}");
+        assert!(peaks.iter().zip(wanted).all(|(q, w)| (q - w).abs() < 1e-9), "{peaks:?}");
+        let (_, first) = &direct.partials()[direct
+            .partials()
+            .iter()
+            .position(|(q, _)| (q - wanted[0]).abs() < 1e-9)
+            .expect("the peak")];
+        assert!((first[0] - atoms as f64).abs() < 1e-6);
+    }
+
+    #[test]
+    fn reciprocal_vectors_of_a_tilted_box() {
+        let cell = SimulationBox::new([0.0; 3], [5.0, 6.0, 7.0], [1.0, -2.0, 1.5]).expect("box");
+        // |2π a*| = 2π over the perpendicular width.
+        let widths = cell.perpendicular_widths();
+        for (k, hkl) in [[1, 0, 0], [0, 1, 0], [0, 0, 1]].into_iter().enumerate() {
+            let q = wave_vector(&cell, hkl);
+            assert!((q - std::f64::consts::TAU / widths[k]).abs() < 1e-12);
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! The command line: the only place that prints.
 
+mod analyze;
 mod bench;
 mod convert;
 mod descriptors;
@@ -38,6 +39,8 @@ enum Command {
     Descriptors(descriptors::Arguments),
     /// Convert a structure between file formats
     Convert(convert::Arguments),
+    /// Structure of a glass: g(r), coordination, angles, network, rings, S(Q)
+    Analyze(analyze::Arguments),
     /// How atoms move in a trajectory: displacements, scattering, diffusion, vibrations
     Dynamics(dynamics::Arguments),
     /// Write a run's page again, or one page that compares several runs
@@ -89,6 +92,7 @@ fn dispatch(arguments: Arguments) -> Result<()> {
         Command::Evaluate(arguments) => evaluate::main(&arguments),
         Command::Descriptors(arguments) => descriptors::main(&arguments),
         Command::Convert(arguments) => convert::main(&arguments),
+        Command::Analyze(arguments) => analyze::main(&arguments),
         Command::Dynamics(arguments) => dynamics::main(&arguments),
         Command::Report(arguments) => report::main(&arguments),
         Command::Sorption(arguments) => sorption::main(arguments),

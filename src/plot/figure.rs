@@ -130,6 +130,11 @@ impl Figure {
         self
     }
 
+    /// Number of series so far.
+    pub fn series_count(&self) -> usize {
+        self.series.len()
+    }
+
     /// Makes x logarithmic.
     pub fn log_x(mut self) -> Self {
         self.log[0] = true;
@@ -175,8 +180,14 @@ impl Figure {
         save(path.as_ref(), &self.svg()?)
     }
 
-    fn shown(&self, (x, y): (f64, f64)) -> bool {
+    fn finite(&self, (x, y): (f64, f64)) -> bool {
         x.is_finite() && y.is_finite() && (!self.log[0] || x > 0.0) && (!self.log[1] || y > 0.0)
+    }
+
+    /// Finite and inside the ranges asked for: a curve that leaves them ends there.
+    fn shown(&self, (x, y): (f64, f64)) -> bool {
+        let inside = |axis: usize, v: f64| self.ranges[axis].is_none_or(|(a, b)| a <= v && v <= b);
+        self.finite((x, y)) && inside(0, x) && inside(1, y)
     }
 
     /// What an axis spans: the range asked for, or all its points and a margin.
@@ -186,7 +197,7 @@ impl Figure {
         }
         let mut reached = Vec::new();
         for series in &self.series {
-            for (k, &point) in series.points.iter().enumerate().filter(|(_, p)| self.shown(**p)) {
+            for (k, &point) in series.points.iter().enumerate().filter(|(_, p)| self.finite(**p)) {
                 let (value, reach) = match (axis, series.style) {
                     (0, Style::Bars { width }) => (point.0, 0.5 * width),
                     (0, _) => (point.0, 0.0),

@@ -91,7 +91,7 @@ impl Sampler {
             mean_squared_displacement(&moved, &structure.kinds, structure.species.len()),
         ));
         if due.rdf {
-            self.rdf.add(structure);
+            self.rdf.add(structure)?;
         }
         match &mut self.motion {
             Some(motion) if due.regular => motion.push(structure),

@@ -100,7 +100,7 @@ fn scattering(structure: &Structure) -> Result<(Vec<f64>, Vec<f64>)> {
     let spacing = (structure.simulation_box.volume() / structure.len().max(1) as f64).cbrt();
     let longest = spacing * if structure.len() > 100_000 { LONGEST_OF_MANY } else { LONGEST };
     let mut rdf = PartialRdf::new(structure, longest, spacing / 100.0)?;
-    rdf.add(structure);
+    rdf.add(structure)?;
     let total = rdf.total();
     let low = std::f64::consts::TAU / total.r.last().copied().unwrap_or(longest);
     let q: Vec<f64> =

@@ -61,7 +61,7 @@ impl MotionOptions {
     pub fn of_structure(structure: &Structure, cutoff: f64, bin: f64) -> Result<Self> {
         let spacing = spacing(structure);
         let mut rdf = PartialRdf::new(structure, cutoff, cutoff / 400.0)?;
-        rdf.add(structure);
+        rdf.add(structure)?;
         let peak = first_peak(&rdf.total(), rdf.number_density());
         Ok(Self {
             wave_vectors: vec![peak.unwrap_or(std::f64::consts::TAU / spacing)],

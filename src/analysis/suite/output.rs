@@ -1,0 +1,173 @@
+//! Where analyses write their tables, pictures and numbers.
+
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use crate::error::{Error, Result};
+use crate::io::write_atomically;
+use crate::plot::{Figure, Heatmap};
+use crate::system::Units;
+
+/// What one analysis wrote.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Product {
+    /// Name of the analysis.
+    pub analysis: String,
+    /// Tables, relative to the output directory.
+    pub tables: Vec<String>,
+    /// Pictures: file name and one line on how to read it.
+    pub pictures: Vec<(String, String)>,
+    /// Single numbers: name, value, unit.
+    pub numbers: Vec<(String, f64, String)>,
+    /// What a reader should know: choices made, things left out and why.
+    pub remarks: Vec<String>,
+}
+
+/// A directory of results.
+#[derive(Debug)]
+pub struct Output {
+    directory: PathBuf,
+    units: Units,
+    products: Vec<Product>,
+}
+
+impl Output {
+    /// Creates the directory; an existing one must be empty, so that nothing is overwritten.
+    pub fn create(directory: impl AsRef<Path>, units: Units) -> Result<Self> {
+        let directory = directory.as_ref();
+        std::fs::create_dir_all(directory).map_err(|e| Error::io("create", directory, e))?;
+        let mut entries =
+            std::fs::read_dir(directory).map_err(|e| Error::io("read", directory, e))?;
+        if entries.next().is_some() {
+            return Err(Error::input(
+                format!("{} is not empty", directory.display()),
+                "choose another --output directory, or remove this one first",
+            ));
+        }
+        Ok(Self::within(directory, units))
+    }
+
+    /// Writes into a directory that exists and belongs to the caller.
+    pub fn within(directory: impl AsRef<Path>, units: Units) -> Self {
+        Self { directory: directory.as_ref().to_owned(), units, products: Vec::new() }
+    }
+
+    /// The directory.
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// What was written so far.
+    pub fn products(&self) -> &[Product] {
+        &self.products
+    }
+
+    /// Name of a unit ("length" → "Å"; "lj" in reduced units).
+    pub fn unit(&self, kind: &str) -> &'static str {
+        self.units.name(kind)
+    }
+
+    /// An axis caption or column header with its unit: `label("r", "length")` → "r (Å)".
+    pub fn label(&self, quantity: &str, kind: &str) -> String {
+        match self.units.name(kind) {
+            "lj" => quantity.to_owned(),
+            unit => format!("{quantity} ({unit})"),
+        }
+    }
+
+    /// As [`Self::label`] for a reciprocal: "Q (1/Å)".
+    pub fn reciprocal_label(&self, quantity: &str, kind: &str) -> String {
+        match self.units.name(kind) {
+            "lj" => quantity.to_owned(),
+            unit => format!("{quantity} (1/{unit})"),
+        }
+    }
+
+    /// Starts the results of an analysis.
+    pub(super) fn begin(&mut self, analysis: &str) {
+        self.products.push(Product {
+            analysis: analysis.into(),
+            tables: Vec::new(),
+            pictures: Vec::new(),
+            numbers: Vec::new(),
+            remarks: Vec::new(),
+        });
+    }
+
+    /// Writes `NAME.csv` with a header; numbers with the digits that tell them apart, empty cells
+    /// for what is not finite.
+    pub fn table(&mut self, name: &str, header: &[String], rows: &[Vec<f64>]) -> Result<()> {
+        let rows = rows.iter().map(|row| {
+            row.iter().map(|x| if x.is_finite() { format!("{x}") } else { String::new() }).collect()
+        });
+        self.text_table(name, header, rows)
+    }
+
+    /// Writes `NAME.csv` with cells of text.
+    pub fn text_table(
+        &mut self,
+        name: &str,
+        header: &[String],
+        rows: impl IntoIterator<Item = Vec<String>>,
+    ) -> Result<()> {
+        let file = format!("{name}.csv");
+        let path = self.directory.join(&file);
+        let failed = |e: csv::Error| std::io::Error::other(e);
+        write_atomically(&path, |w| {
+            let mut table = csv::Writer::from_writer(w);
+            table.write_record(header).map_err(failed)?;
+            for row in rows {
+                table.write_record(row).map_err(failed)?;
+            }
+            table.flush()
+        })?;
+        if let Some(product) = self.products.last_mut() {
+            product.tables.push(file);
+        }
+        Ok(())
+    }
+
+    /// Writes `NAME.svg`; `reading` is one line on how to read it.
+    pub fn picture(&mut self, name: &str, figure: &Figure, reading: &str) -> Result<()> {
+        figure.write(self.directory.join(format!("{name}.svg")))?;
+        self.note_picture(name, reading);
+        Ok(())
+    }
+
+    /// Writes a map as `NAME.svg`.
+    pub fn map(&mut self, name: &str, map: &Heatmap, reading: &str) -> Result<()> {
+        map.write(self.directory.join(format!("{name}.svg")))?;
+        self.note_picture(name, reading);
+        Ok(())
+    }
+
+    fn note_picture(&mut self, name: &str, reading: &str) {
+        if let Some(product) = self.products.last_mut() {
+            product.pictures.push((format!("{name}.svg"), reading.into()));
+        }
+    }
+
+    /// Notes a single number for the summary.
+    pub fn number(&mut self, name: impl Into<String>, value: f64, unit: impl Into<String>) {
+        if let Some(product) = self.products.last_mut() {
+            product.numbers.push((name.into(), value, unit.into()));
+        }
+    }
+
+    /// Notes something a reader should know.
+    pub fn remark(&mut self, what: impl Into<String>) {
+        if let Some(product) = self.products.last_mut() {
+            product.remarks.push(what.into());
+        }
+    }
+
+    /// Writes `analysis.json`: every table, picture, number and remark.
+    pub fn write_summary(&self) -> Result<()> {
+        let path = self.directory.join("analysis.json");
+        write_atomically(&path, |w| {
+            serde_json::to_writer_pretty(&mut *w, &self.products).map_err(std::io::Error::other)?;
+            writeln!(w)
+        })
+    }
+}
