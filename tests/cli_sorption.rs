@@ -182,6 +182,76 @@ fn a_design_finds_a_matrix() {
 }
 
 #[test]
+fn both_parametrizations_design() {
+    let directory = workplace();
+    for parametrization in ["sigmoid", "projected"] {
+        fulgurite()
+            .current_dir(directory.path())
+            .args(["design", "y=x", "--size", "6x6", "--device", "cpu", "--truncated", "40"])
+            .args(["--output", parametrization, "--set", "humidity.steps=10"])
+            .args(["--set", "design.steps=40", "--set", "design.starts=4", "--set"])
+            .arg(format!("design.parametrization=\"{parametrization}\""))
+            .assert()
+            .success();
+        let found = directory.path().join(parametrization).join("design.json");
+        let text = std::fs::read_to_string(found).expect("written");
+        let json: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+        let left = json["mean_squared_difference"].as_f64().expect("a number");
+        // A random matrix of this size is off by 0.1 and more.
+        assert!(left < 0.02, "{parametrization}: {left}");
+    }
+}
+
+#[test]
+fn truncation_is_worth_less_the_longer_it_iterates() {
+    let directory = workplace();
+    fulgurite()
+        .current_dir(directory.path())
+        .args(["validate", "--count", "40", "--size", "12x12", "--iterations", "20,100,500"])
+        .args(["--device", "cpu", "--output", "validation"])
+        .assert()
+        .success()
+        .stdout(contains("M = 100: mean area"));
+    let at = |name: &str| directory.path().join("validation").join(name);
+    let table = std::fs::read_to_string(at("truncation.csv")).expect("a table");
+    let areas: Vec<f64> = table
+        .lines()
+        .skip(1)
+        .map(|line| line.split(',').nth(2).and_then(|a| a.parse().ok()).expect("a number"))
+        .collect();
+    assert_eq!(areas.len(), 3);
+    assert!(areas[0] > areas[1] && areas[1] > areas[2] && areas[2] >= 0.0, "{areas:?}");
+    // The published scheme, M = 100, is off by some tenths of a per cent.
+    assert!((1e-4..1e-2).contains(&areas[1]), "{areas:?}");
+    for file in ["sinuosity.csv", "sinuosity.svg", "truncation.svg"] {
+        assert!(at(file).exists(), "{file}");
+    }
+}
+
+#[test]
+fn bench_sorption_compares_devices() {
+    let output = Command::new(env!("CARGO_BIN_EXE_fulgurite"))
+        .args(["bench", "sorption", "--device", "reference", "--device", "cpu", "--lattices", "4"])
+        .args(["--size", "8x8", "--humidities", "5", "--iterations", "20", "--repeats", "1"])
+        .arg("--json")
+        .assert()
+        .success()
+        .get_output()
+        .stdout
+        .clone();
+    let results: serde_json::Value = serde_json::from_slice(&output).expect("JSON");
+    let results = results.as_array().expect("a list");
+    assert_eq!(results.len(), 2);
+    for result in results {
+        assert_eq!((&result["lattices"], &result["sites"]), (&4.into(), &64.into()));
+        assert!(result["site_updates_per_second"].as_f64().expect("a rate") > 0.0);
+        assert!(result["difference"].as_f64().expect("a number") < 1e-5, "{result}");
+        let bytes = |name: &str| result[name].as_u64().expect("bytes");
+        assert!(bytes("implicit_gradient_bytes") < bytes("unrolled_gradient_bytes"));
+    }
+}
+
+#[test]
 fn bad_input_is_said() {
     let directory = workplace();
     let here = directory.path();
