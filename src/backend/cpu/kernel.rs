@@ -268,7 +268,7 @@ fn interact<L: Lanes, W: Law, const TERMS: usize, const TRICLINIC: bool, const E
         let far = L::constant(f64::from(input.out_of_reach2));
         r2 = L::select(L::mask_of_bits(bits), r2, far);
     }
-    // A third of the vectors have no pair within reach: their lists are made for atoms that move.
+    // A quarter of the vectors have no pair within reach: their lists are made for atoms that move.
     if L::count(r2.less(L::constant(f64::from(input.reach2)))) == 0 {
         return;
     }
