@@ -11,6 +11,7 @@ pub mod descriptor;
 pub mod dynamics;
 pub mod error;
 pub mod io;
+pub mod learning;
 pub mod plot;
 pub mod potential;
 pub mod protocol;

@@ -1,0 +1,87 @@
+//! Features with mean 0 and variance 1.
+
+use serde::{Deserialize, Serialize};
+
+use super::Samples;
+use crate::error::{Error, Result};
+
+/// x → (x − mean)/deviation, for the features that vary at all.
+///
+/// Weights of standardised features can be compared with each other. The deviation is the
+/// population's, √(Σ(x − mean)²/n).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Standardizer {
+    /// Indices of the features that are kept, ascending.
+    pub kept: Vec<usize>,
+    /// Mean of each kept feature.
+    pub mean: Vec<f64>,
+    /// Standard deviation of each kept feature.
+    pub deviation: Vec<f64>,
+}
+
+impl Standardizer {
+    /// Learns means and deviations. A feature that is the same in all samples (to rounding) tells
+    /// nothing and is not kept; an error if none is left.
+    pub fn fit(samples: &Samples) -> Result<Self> {
+        let (n, columns) = (samples.len() as f64, samples.columns.len());
+        let mut mean = vec![0.0; columns];
+        for row in samples.features.chunks_exact(columns.max(1)) {
+            for (m, x) in mean.iter_mut().zip(row) {
+                *m += x / n;
+            }
+        }
+        let mut variance = vec![0.0; columns];
+        for row in samples.features.chunks_exact(columns.max(1)) {
+            for (k, x) in row.iter().enumerate() {
+                variance[k] += (x - mean[k]).powi(2) / n;
+            }
+        }
+        // Features come in single precision: less than its rounding is no variation.
+        let varies = |k: &usize| variance[*k].sqrt() > 1e-6 * mean[*k].abs().max(1e-12);
+        let kept: Vec<usize> = (0..columns).filter(varies).collect();
+        if kept.is_empty() {
+            return Err(Error::input(
+                format!("none of the {columns} features varies between the samples"),
+                "check the descriptor's cutoff and species",
+            ));
+        }
+        Ok(Self {
+            mean: kept.iter().map(|&k| mean[k]).collect(),
+            deviation: kept.iter().map(|&k| variance[k].sqrt()).collect(),
+            kept,
+        })
+    }
+
+    /// Standardised features of rows of `columns` features each.
+    pub fn apply(&self, features: &[f64], columns: usize) -> Vec<f64> {
+        let mut out = Vec::with_capacity(features.len() / columns.max(1) * self.kept.len());
+        for row in features.chunks_exact(columns.max(1)) {
+            for (j, &k) in self.kept.iter().enumerate() {
+                out.push((row[k] - self.mean[j]) / self.deviation[j]);
+            }
+        }
+        out
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn means_vanish_and_constants_are_left_out() {
+        let mut samples = Samples::new(vec!["a".into(), "same".into(), "b".into()]);
+        let rows = [1.0, 7.0, 10.0, 2.0, 7.0, 30.0, 6.0, 7.0, 20.0];
+        samples.extend(&rows, &[true, false, true], 0).expect("three");
+        let s = Standardizer::fit(&samples).expect("two vary");
+        assert_eq!(s.kept, [0, 2]);
+        let x = s.apply(&rows, 3);
+        for k in 0..2 {
+            let column: Vec<f64> = x.chunks(2).map(|r| r[k]).collect();
+            let squares: f64 = column.iter().map(|v| v * v).sum();
+            assert!(column.iter().sum::<f64>().abs() < 1e-12 && (squares - 3.0).abs() < 1e-12);
+        }
+        let constant = samples.select_columns(&[1]);
+        assert!(Standardizer::fit(&constant).is_err());
+    }
+}
