@@ -11,11 +11,13 @@ pub mod descriptor;
 pub mod dynamics;
 pub mod error;
 pub mod io;
+pub mod labels;
 pub mod learning;
 pub mod plot;
 pub mod potential;
 pub mod protocol;
 pub mod report;
+pub mod softness;
 pub mod sorption;
 pub mod system;
 

@@ -10,6 +10,7 @@ mod replicas;
 mod select;
 
 pub use replicas::{Replica, ReplicaSession};
+pub(crate) use replicas::{lanes, on_lanes};
 pub use select::{Device, Selection, devices, select, select_profiled};
 
 use serde::Serialize;

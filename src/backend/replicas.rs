@@ -77,18 +77,7 @@ impl Independent {
         refuse_none(replicas)?;
         // A replica that has the machine for itself keeps all threads.
         let threads = threads.min(replicas.len());
-        let lanes = match threads {
-            0 | 1 => Vec::new(),
-            _ => (0..threads)
-                .map(|_| ThreadPoolBuilder::new().num_threads(1).build())
-                .collect::<Result<_, _>>()
-                .map_err(|error| {
-                    Error::input(
-                        format!("cannot start {threads} threads: {error}"),
-                        "set RAYON_NUM_THREADS to a smaller number",
-                    )
-                })?,
-        };
+        let lanes = lanes(threads)?;
         let mut starts: Vec<Option<Box<dyn DynamicsSession>>> =
             replicas.iter().map(|_| None).collect();
         on_lanes(&lanes, starts.iter_mut().zip(replicas), |(slot, replica)| {
@@ -111,8 +100,24 @@ impl Independent {
     }
 }
 
+/// Pools of one thread each; none where one thread does everything.
+pub(crate) fn lanes(threads: usize) -> Result<Vec<ThreadPool>> {
+    match threads {
+        0 | 1 => Ok(Vec::new()),
+        _ => (0..threads)
+            .map(|_| ThreadPoolBuilder::new().num_threads(1).build())
+            .collect::<Result<_, _>>()
+            .map_err(|error| {
+                Error::input(
+                    format!("cannot start {threads} threads: {error}"),
+                    "set RAYON_NUM_THREADS to a smaller number",
+                )
+            }),
+    }
+}
+
 /// Works off items on the lanes, each item on one; the error is that of the first item in order.
-fn on_lanes<T: Send>(
+pub(crate) fn on_lanes<T: Send>(
     lanes: &[ThreadPool],
     items: impl ExactSizeIterator<Item = T> + Send,
     work: impl Fn(T) -> Result<()> + Sync,

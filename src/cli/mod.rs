@@ -10,6 +10,7 @@ mod evaluate;
 mod progress;
 mod report;
 mod run;
+mod softness;
 mod sorption;
 
 use std::io::Write;
@@ -45,6 +46,8 @@ enum Command {
     Dynamics(dynamics::Arguments),
     /// Write a run's page again, or one page that compares several runs
     Report(report::Arguments),
+    /// Learn from trajectories which surroundings make atoms move, and apply it
+    Softness(softness::Arguments),
     /// Water sorption of pore matrices: isotherms, gradients, design
     Sorption(sorption::Arguments),
     /// Measure speed, accuracy and drift of devices side by side
@@ -95,6 +98,7 @@ fn dispatch(arguments: Arguments) -> Result<()> {
         Command::Analyze(arguments) => analyze::main(&arguments),
         Command::Dynamics(arguments) => dynamics::main(&arguments),
         Command::Report(arguments) => report::main(&arguments),
+        Command::Softness(arguments) => softness::main(&arguments),
         Command::Sorption(arguments) => sorption::main(arguments),
         Command::Bench(arguments) => bench::main(arguments),
     }

@@ -7,6 +7,7 @@ mod plan;
 mod presets;
 mod run;
 mod run_text;
+mod softness;
 mod sorption;
 
 pub(crate) use document::suggestion;
@@ -18,4 +19,5 @@ pub use plan::{
 };
 pub use presets::{PRESETS, Preset, preset};
 pub use run::{load_run, parse_run};
+pub use softness::{SoftnessConfig, SoftnessRun, load_softness};
 pub use sorption::{SorptionConfig, load_sorption};

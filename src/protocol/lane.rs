@@ -202,7 +202,13 @@ impl<'a> Lane<'a> {
                 let path =
                     snapshot_path(&self.own_directory(), from, branch.temperature, &units, "state");
                 self.state = checkpoint::read_framed(&path)?;
-                Ok(())
+                if !with_trajectory {
+                    return Ok(());
+                }
+                // What moves during a relaxation is measured from its start.
+                let structure = self.state.structure(&self.template);
+                let (step, time) = (self.state.step, self.time(self.state.step));
+                self.files()?.frame(step, time, &structure)
             }
         }
     }

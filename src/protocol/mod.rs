@@ -43,6 +43,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 pub use inherent::inherent_structure_energy_of;
+pub(crate) use inherent::{at_rest, descend};
 pub use record::{BondRecord, MemoryRecord, MinimizationRecord, StageMeans, StageRecord};
 pub use runner::run;
 pub use start::{check_overlaps, initial_structure};

@@ -5,10 +5,12 @@ mod compare;
 mod page;
 mod run;
 mod scene;
+mod softness;
 mod table;
 mod transitions;
 
 pub use compare::{Comparison, compare};
 pub use run::{RunFiles, write_run};
 pub use scene::AtomScalar;
+pub use softness::write_softness;
 pub use transitions::{Transition, transitions};

@@ -17,7 +17,7 @@ pub(super) const FEWEST_BLOCKS: usize = 4;
 /// A function of sums over all blocks, and its jackknife error from leaving out one block at a time
 /// (Efron & Stein, Ann. Stat. 9, 586 (1981), doi:10.1214/aos/1176345462). Blocks whose first sum,
 /// the count, is zero are left out.
-pub(super) fn jackknife(blocks: &[Vec<f64>], value: impl Fn(&[f64]) -> f64) -> Estimate {
+pub(crate) fn jackknife(blocks: &[Vec<f64>], value: impl Fn(&[f64]) -> f64) -> Estimate {
     let filled: Vec<&Vec<f64>> = blocks.iter().filter(|b| b.first() > Some(&0.0)).collect();
     let width = blocks.first().map_or(0, Vec::len);
     let sum = |skip: usize| {

@@ -1,0 +1,283 @@
+//! `fulgurite softness`.
+
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand};
+use fulgurite::analysis::motion::Estimate;
+use fulgurite::backend::Backend;
+use fulgurite::config::{Override, SoftnessConfig, load_run, load_softness};
+use fulgurite::descriptor::read_matrix;
+use fulgurite::io::{read_structure, write_atomically, write_npy_f64};
+use fulgurite::protocol::{self, RunOptions};
+use fulgurite::report::write_softness;
+use fulgurite::softness::{SoftnessModel, Study};
+use fulgurite::system::{Structure, Units};
+use fulgurite::{Error, Result};
+use indicatif::{ProgressBar, ProgressDrawTarget};
+
+use super::progress::Bar;
+use super::run::stop_on_signals;
+use super::{remark, say};
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Learn a softness from labelled trajectories and keep it as a model
+    Train(StudyArguments),
+    /// Softness of the atoms of a structure, or of features made before
+    Apply(ApplyArguments),
+    /// Learn a softness and show what it says: one page, tables and pictures
+    Report(StudyArguments),
+}
+
+#[derive(Debug, Args)]
+pub struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Args)]
+struct StudyArguments {
+    /// Softness configuration (see configs/softness-*.toml)
+    config: PathBuf,
+    /// Directory of the results
+    #[arg(long, value_name = "DIR")]
+    output: PathBuf,
+    /// auto, gpu, gpu:N, cpu or reference
+    #[arg(long, default_value = "auto")]
+    device: String,
+    /// Replace a value of the configuration: data.temperature=600
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    set: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+struct ApplyArguments {
+    /// model.toml of `softness train`
+    model: PathBuf,
+    /// Structure file, or features.npy of `fulgurite descriptors`
+    structure: PathBuf,
+    /// OUT.csv: atom, species, softness. OUT.npy: one number an atom, not a number without softness
+    #[arg(long, value_name = "OUT.csv|OUT.npy")]
+    output: PathBuf,
+    /// auto, gpu, gpu:N, cpu or reference
+    #[arg(long, default_value = "auto")]
+    device: String,
+    /// Replace an output file that exists
+    #[arg(long)]
+    overwrite: bool,
+}
+
+pub fn main(arguments: &Arguments) -> Result<()> {
+    match &arguments.command {
+        Command::Train(arguments) => study(arguments, false),
+        Command::Report(arguments) => study(arguments, true),
+        Command::Apply(arguments) => apply(arguments),
+    }
+}
+
+fn study(arguments: &StudyArguments, report: bool) -> Result<()> {
+    let output = &arguments.output;
+    if output.exists() && std::fs::read_dir(output).map_or(true, |mut d| d.next().is_some()) {
+        return Err(Error::config(
+            format!("output directory {}", output.display()),
+            "exists and is not empty",
+            "choose another with --output",
+        ));
+    }
+    let overrides =
+        arguments.set.iter().map(|text| Override::parse(text)).collect::<Result<Vec<_>>>()?;
+    let config = load_softness(&arguments.config, &overrides)?;
+    let chosen = fulgurite::backend::select(&arguments.device)?;
+    let backend = chosen.backend.as_ref();
+    let title = if config.title().is_empty() { "softness" } else { config.title() };
+    remark(&format!("{title} on {} ({})", backend.capabilities().name, chosen.reason));
+    melt_quench(&config, backend)?;
+    let mut plan = config.plan()?;
+    if !report {
+        // A model needs the training temperature only.
+        plan.sources.retain(|s| s.temperature == plan.temperature);
+        plan.analysis.times.clear();
+        plan.soap = None;
+    }
+    let bar = ProgressBar::with_draw_target(
+        None,
+        if std::io::stderr().is_terminal() {
+            ProgressDrawTarget::stderr_with_hz(5)
+        } else {
+            ProgressDrawTarget::hidden()
+        },
+    );
+    let study = Study::of(&plan, backend, &mut |what| {
+        bar.set_message(what.to_owned());
+        bar.tick();
+    })?;
+    bar.finish_and_clear();
+    study.write(output)?;
+    if report {
+        let shown = last_structure(&study, &plan.sources, backend)?;
+        write_softness(&study, shown.as_ref().map(|(s, v)| (s, v.clone())), output)?;
+    }
+    tell(&study)?;
+    say(&format!("model: {}", output.join("model.toml").display()))?;
+    if report {
+        say(&format!("report: {}", output.join("report.html").display()))?;
+    }
+    Ok(())
+}
+
+/// Runs, or goes on with, the melt-quench that a configuration names.
+fn melt_quench(config: &SoftnessConfig, backend: &dyn Backend) -> Result<()> {
+    let Some(run) = &config.run else { return Ok(()) };
+    if run.directory.join("summary.json").is_file() {
+        return Ok(());
+    }
+    let Some(path) = &run.config else {
+        return Err(Error::config(
+            format!("data.run = \"{}\"", run.directory.display()),
+            "holds no finished run",
+            "run it first, or name its configuration as data.config",
+        ));
+    };
+    let plan = load_run(path, &run.overrides)?;
+    let resume = run.directory.join("configuration.toml").is_file();
+    remark(&format!("{} comes first, into {}", path.display(), run.directory.display()));
+    let options =
+        RunOptions { output: run.directory.clone(), resume, interrupt: Some(stop_on_signals()?) };
+    let mut bar = Bar::new(Units::of(plan.force_field.units));
+    let outcome = protocol::run(&plan, backend, &options, &mut bar);
+    bar.finish();
+    outcome.map(|_| ())
+}
+
+/// The first structure at the training temperature with the softness of its atoms.
+fn last_structure(
+    study: &Study,
+    sources: &[fulgurite::softness::Source],
+    backend: &dyn Backend,
+) -> Result<Option<(Structure, Vec<f64>)>> {
+    let Some(file) =
+        sources.iter().find(|s| s.temperature == study.temperature).and_then(|s| s.files.first())
+    else {
+        return Ok(None);
+    };
+    let Some(frame) = fulgurite::io::read_frames(file)?.next() else { return Ok(None) };
+    let structure = frame?.structure;
+    let (atoms, softness) = study.model.apply(backend, &structure)?;
+    let values = spread(structure.len(), &atoms, &softness);
+    Ok(Some((structure, values)))
+}
+
+fn spread(atoms: usize, centres: &[usize], softness: &[f64]) -> Vec<f64> {
+    let mut values = vec![f64::NAN; atoms];
+    for (&i, s) in centres.iter().zip(softness) {
+        values[i] = *s;
+    }
+    values
+}
+
+fn percent(e: &Estimate) -> String {
+    match e.error {
+        Some(error) => format!("{:.1} ± {:.1} %", 100.0 * e.value, 100.0 * error),
+        None => format!("{:.1} %", 100.0 * e.value),
+    }
+}
+
+fn tell(study: &Study) -> Result<()> {
+    say(&format!(
+        "{} atoms of {} glasses, {:.1} % mobile (above {:.4})",
+        study.samples,
+        study.glasses.len(),
+        100.0 * study.mobile_fraction,
+        study.threshold
+    ))?;
+    say(&format!(
+        "balanced accuracy {} (training {}), accuracy {}",
+        percent(&study.score.balanced_accuracy),
+        percent(&study.score.balanced_accuracy_of_training),
+        percent(&study.score.accuracy)
+    ))?;
+    if let (Some(b), Some(r)) = (&study.unseen_balanced_accuracy, &study.unseen_recall) {
+        say(&format!(
+            "on glasses not learned from: balanced accuracy {}, {} of the mobile are soft",
+            percent(b),
+            percent(r)
+        ))?;
+    }
+    if let Some([_, slope]) = study.activation.as_ref().and_then(|a| a.energy_line) {
+        let unit = if study.temperature_unit.is_empty() { "" } else { " eV" };
+        say(&format!(
+            "activation energy falls by {:.4} ± {:.4}{unit} for each unit of softness",
+            slope.value,
+            slope.error.unwrap_or(f64::NAN)
+        ))?;
+    }
+    for note in &study.notes {
+        remark(&format!("note: {note}"));
+    }
+    Ok(())
+}
+
+fn apply(arguments: &ApplyArguments) -> Result<()> {
+    let output = &arguments.output;
+    let kind = output.extension().and_then(|e| e.to_str());
+    if !matches!(kind, Some("csv" | "npy")) {
+        return Err(Error::config(
+            format!("--output {}", output.display()),
+            "softness is written as .csv or .npy",
+            "give a name with one of these endings",
+        ));
+    }
+    if output.exists() && !arguments.overwrite {
+        return Err(Error::config(
+            format!("--output {}", output.display()),
+            "the file exists",
+            "give another name, or `--overwrite`",
+        ));
+    }
+    let model = SoftnessModel::load(&arguments.model)?;
+    let (atoms, softness, names) = if arguments.structure.extension().is_some_and(|e| e == "npy") {
+        let matrix = read_matrix(&arguments.structure)?;
+        let softness = model.of_matrix(&matrix)?;
+        let names = fulgurite::descriptor::read_sidecar(&arguments.structure)?.species;
+        (matrix.centres, softness, names)
+    } else {
+        let structure = read_structure(&arguments.structure)?;
+        let chosen = fulgurite::backend::select(&arguments.device)?;
+        let (atoms, softness) = model.apply(chosen.backend.as_ref(), &structure)?;
+        let names = atoms.iter().map(|&i| structure.species_name(i).to_owned()).collect();
+        if kind == Some("npy") {
+            let values = spread(structure.len(), &atoms, &softness);
+            return write_npy_f64(output, &[values.len()], &values)
+                .and_then(|()| done(&softness, output));
+        }
+        (atoms, softness, names)
+    };
+    if kind == Some("npy") {
+        write_npy_f64(output, &[softness.len()], &softness)?;
+    } else {
+        write_table(output, &atoms, &names, &softness)?;
+    }
+    done(&softness, output)
+}
+
+fn write_table(path: &Path, atoms: &[usize], names: &[String], softness: &[f64]) -> Result<()> {
+    write_atomically(path, |w| {
+        writeln!(w, "atom,species,softness")?;
+        for ((atom, name), s) in atoms.iter().zip(names).zip(softness) {
+            writeln!(w, "{},{name},{s}", atom + 1)?;
+        }
+        Ok(())
+    })
+}
+
+fn done(softness: &[f64], output: &Path) -> Result<()> {
+    let soft = softness.iter().filter(|s| **s > 0.0).count();
+    let mean = softness.iter().sum::<f64>() / softness.len().max(1) as f64;
+    say(&format!(
+        "{} atoms, mean softness {mean:.4}, {:.1} % soft (S > 0)",
+        softness.len(),
+        100.0 * soft as f64 / softness.len().max(1) as f64
+    ))?;
+    say(&format!("written {}", output.display()))
+}

@@ -1,0 +1,198 @@
+//! Labelled surroundings, collected from trajectories.
+
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use crate::backend::Backend;
+use crate::config::RunPlan;
+use crate::descriptor::{Centres, DescriptorPlan, compute_exact};
+use crate::error::{Error, Result};
+use crate::labels::{Context, LabelDefinition, Threshold, compute_all};
+use crate::learning::Samples;
+use crate::potential::ForceField;
+use crate::system::Structure;
+
+/// A trajectory to learn from or to predict.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Source {
+    /// Its files, one after the other.
+    pub files: Vec<PathBuf>,
+    /// Name of the glass; trajectories of the same glass are not independent.
+    pub glass: String,
+    /// Temperature (metal: K).
+    pub temperature: f64,
+}
+
+/// The relaxations of a finished run: those of one branch, or of all if there is only one. Each
+/// member is a glass; `members` chooses among them, empty for all.
+pub fn sources_of_run(
+    directory: &Path,
+    plan: &RunPlan,
+    branch: Option<&str>,
+    members: &[String],
+) -> Result<Vec<Source>> {
+    let named = |m: &str| if m.is_empty() { directory.display().to_string() } else { m.to_owned() };
+    if let Some(unknown) = members.iter().find(|m| !plan.members.iter().any(|p| p.directory == **m))
+    {
+        let known: Vec<&str> = plan.members.iter().map(|m| m.directory.as_str()).collect();
+        return Err(Error::input(
+            format!("{} has no member `{unknown}`", directory.display()),
+            crate::config::suggestion(unknown, &known, "member"),
+        ));
+    }
+    let mut sources = Vec::new();
+    for member in &plan.members {
+        if !members.is_empty() && !members.contains(&member.directory) {
+            continue;
+        }
+        for relaxation in &member.branches {
+            let wanted =
+                branch.is_none_or(|b| relaxation.name.rsplit_once('-').is_some_and(|n| n.0 == b));
+            let path = directory.join(&member.directory).join("branches").join(&relaxation.name);
+            let file = path.join("trajectory.nc");
+            if !wanted {
+                continue;
+            }
+            if !file.is_file() {
+                return Err(Error::input(
+                    format!("{} is not there", file.display()),
+                    "finish the run (`fulgurite run … --resume`) with output.trajectory set",
+                ));
+            }
+            sources.push(Source {
+                files: vec![file],
+                glass: named(&member.directory),
+                temperature: relaxation.temperature,
+            });
+        }
+    }
+    if sources.is_empty() {
+        return Err(Error::input(
+            format!(
+                "{} has no relaxation{}",
+                directory.display(),
+                branch.map_or_else(String::new, |b| format!(" `{b}`"))
+            ),
+            "name a [[branch]] of the run, or list trajectories as [[data.trajectory]]",
+        ));
+    }
+    Ok(sources)
+}
+
+/// One structure with the features and labels of its chosen atoms.
+#[derive(Debug, Clone)]
+pub struct Surroundings {
+    /// Index of the glass.
+    pub glass: u32,
+    /// Temperature.
+    pub temperature: f64,
+    /// The structure.
+    pub structure: Structure,
+    /// The labelled atoms.
+    pub atoms: Vec<usize>,
+    /// Their features, row after row.
+    pub features: Vec<f64>,
+    /// Values of the label.
+    pub values: Vec<f64>,
+    /// Whether each is mobile.
+    pub mobile: Vec<bool>,
+}
+
+/// Labelled surroundings of some trajectories.
+#[derive(Debug, Clone)]
+pub struct Collected {
+    /// Names of the features.
+    pub columns: Vec<String>,
+    /// The structures.
+    pub sets: Vec<Surroundings>,
+    /// Where mobile begins.
+    pub threshold: Threshold,
+    /// What the reader should know.
+    pub notes: Vec<String>,
+}
+
+impl Collected {
+    /// As samples to learn from, set after set.
+    pub fn samples(&self) -> Result<Samples> {
+        let mut samples = Samples::new(self.columns.clone());
+        for set in &self.sets {
+            samples.extend(&set.features, &set.mobile, set.glass)?;
+        }
+        Ok(samples)
+    }
+
+    /// Part of all atoms that is mobile.
+    pub fn fraction(&self) -> f64 {
+        let (n, m) = self.sets.iter().fold((0, 0), |(n, m), s| {
+            (n + s.mobile.len(), m + s.mobile.iter().filter(|m| **m).count())
+        });
+        m as f64 / (n as f64).max(1.0)
+    }
+}
+
+/// Labels of the sources and features of the labelled atoms. `glasses` numbers the glasses;
+/// `told` hears what is being done.
+pub fn collect(
+    backend: &dyn Backend,
+    sources: &[&Source],
+    glasses: &[String],
+    label: &LabelDefinition,
+    descriptors: &DescriptorPlan,
+    force_field: Option<&ForceField>,
+    told: &mut dyn FnMut(&str),
+) -> Result<Collected> {
+    let trajectories: Vec<Vec<PathBuf>> = sources.iter().map(|s| s.files.clone()).collect();
+    let labels = compute_all(
+        label,
+        &trajectories,
+        &mut Context {
+            minimizer: force_field.map(|f| (backend, f)),
+            progress: &mut |p| {
+                if label.inherent {
+                    told(&format!("frame {}", p.frames));
+                }
+            },
+        },
+    )?;
+    let mut collected = Collected {
+        columns: Vec::new(),
+        sets: Vec::new(),
+        threshold: labels.first().map(|l| l.threshold).ok_or_else(|| {
+            Error::input("there is no trajectory", "name a run, or list [[data.trajectory]]")
+        })?,
+        notes: Vec::new(),
+    };
+    for (source, labels) in sources.iter().zip(labels) {
+        let place = glasses.iter().position(|g| *g == source.glass).unwrap_or(0);
+        for note in &labels.notes {
+            let note = format!("{} at {}: {note}", source.glass, source.temperature);
+            if !collected.notes.contains(&note) {
+                collected.notes.push(note);
+            }
+        }
+        for (origin, values, mobile) in labels.by_origin() {
+            told(&format!("{} at {}", source.glass, source.temperature));
+            let plan = descriptors.with_centres(Centres::Atoms(origin.atoms.clone()))?;
+            let columns = plan.bind(&origin.structure)?.columns;
+            if collected.columns.is_empty() {
+                collected.columns = columns;
+            } else if collected.columns != columns {
+                return Err(Error::input(
+                    format!("{}: its atoms have other features than those before", source.glass),
+                    "give trajectories of the same species",
+                ));
+            }
+            collected.sets.push(Surroundings {
+                glass: place as u32,
+                temperature: source.temperature,
+                features: compute_exact(backend, &origin.structure, &plan)?,
+                structure: origin.structure.clone(),
+                atoms: origin.atoms.clone(),
+                values: values.to_vec(),
+                mobile: mobile.to_vec(),
+            });
+        }
+    }
+    Ok(collected)
+}

@@ -1,0 +1,733 @@
+//! From trajectories to a softness and to what it says.
+
+use serde::Serialize;
+
+use super::activation::Activation;
+use super::bands::{Bands, Response, SUMS};
+use super::baselines::{Baseline, around, coordination, correlation, similarity};
+use super::correlation::{SoftnessCorrelation, softness_correlation};
+use super::data::{Collected, Source, Surroundings, collect};
+use super::model::{Convention, SoftnessModel, TrainedOn};
+use super::settings::{AnalysisSettings, LearningSettings};
+use crate::analysis::mean_and_standard_error;
+use crate::analysis::motion::Estimate;
+use crate::backend::Backend;
+use crate::descriptor::DescriptorPlan;
+use crate::error::{Error, Result};
+use crate::labels::{LabelDefinition, LabelKind, ThresholdDefinition};
+use crate::learning::{Confusion, Hyperplane, Samples, Split, Standardizer, area_under, roc};
+use crate::potential::ForceField;
+use crate::system::{UnitSystem, Units};
+
+/// A softness study, checked.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// Title.
+    pub title: String,
+    /// All trajectories, of all temperatures and glasses.
+    pub sources: Vec<Source>,
+    /// The temperature that is learned from.
+    pub temperature: f64,
+    /// What mobile means.
+    pub label: LabelDefinition,
+    /// The features.
+    pub descriptors: DescriptorPlan,
+    /// SOAP or other features to compare with.
+    pub soap: Option<DescriptorPlan>,
+    /// The classifier.
+    pub learning: LearningSettings,
+    /// What is looked at.
+    pub analysis: AnalysisSettings,
+    /// Forces, for inherent structures.
+    pub force_field: Option<ForceField>,
+    /// Units of the trajectories.
+    pub units: UnitSystem,
+}
+
+/// How good a classifier is, over repeated divisions into training and test. Errors are standard
+/// deviations between the divisions.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Score {
+    /// Mean of the shares called right in the two classes, on the test samples: a guess gives 0.5.
+    pub balanced_accuracy: Estimate,
+    /// The same on the training samples.
+    pub balanced_accuracy_of_training: Estimate,
+    /// Share of all test samples called right: guessing the larger class gives its share.
+    pub accuracy: Estimate,
+    /// Share of the mobile called mobile.
+    pub recall: Estimate,
+}
+
+/// A glass that the classifier never saw.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct UnseenGlass {
+    /// Its name.
+    pub glass: String,
+    /// Balanced accuracy.
+    pub balanced_accuracy: f64,
+    /// Accuracy.
+    pub accuracy: f64,
+    /// Share of its mobile atoms with a positive softness.
+    pub recall: f64,
+}
+
+/// One softness at another temperature or after another time.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Transfer {
+    /// Temperature or time.
+    pub at: f64,
+    /// Part of the atoms that is mobile there.
+    pub mobile_fraction: f64,
+    /// Balanced accuracy of the softness learned at the training temperature and time, on glasses
+    /// not learned from; error: between glasses.
+    pub applied: Option<Estimate>,
+    /// The same, learned anew there.
+    pub retrained: Option<Estimate>,
+}
+
+/// P_R(S) and ⟨D⟩(S) at one temperature.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ResponseAt {
+    /// Temperature.
+    pub temperature: f64,
+    /// The response.
+    #[serde(flatten)]
+    pub response: Response,
+}
+
+/// SOAP similarity to the atoms that moved most.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Similarity {
+    /// Correlation coefficient with the value of the label; error: between glasses.
+    pub with_value: Estimate,
+    /// With the softness.
+    pub with_softness: Estimate,
+}
+
+/// What was found.
+#[derive(Debug, Clone, Serialize)]
+pub struct Study {
+    /// Title.
+    pub title: String,
+    /// Unit of temperatures, "" in reduced units.
+    pub temperature_unit: String,
+    /// Names of the glasses.
+    pub glasses: Vec<String>,
+    /// Temperature learned from.
+    pub temperature: f64,
+    /// Labelled atoms there.
+    pub samples: usize,
+    /// Part that is mobile.
+    pub mobile_fraction: f64,
+    /// Value of the label above which an atom is mobile.
+    pub threshold: f64,
+    /// Scores over the divisions.
+    pub score: Score,
+    /// Scores on glasses not learned from; empty with a single glass.
+    pub unseen: Vec<UnseenGlass>,
+    /// Their mean with its standard error: balanced accuracy.
+    pub unseen_balanced_accuracy: Option<Estimate>,
+    /// Their mean with its standard error: share of the mobile with positive softness.
+    pub unseen_recall: Option<Estimate>,
+    /// Counts of all samples by a softness that did not learn from their glass.
+    pub confusion: Confusion,
+    /// Receiver operating characteristic of the same.
+    #[serde(skip)]
+    pub roc: Vec<(f64, f64)>,
+    /// Area under it.
+    pub roc_area: f64,
+    /// Values of the label at the training temperature.
+    #[serde(skip)]
+    pub values: Vec<f64>,
+    /// Softness of the same atoms.
+    #[serde(skip)]
+    pub softness: Vec<f64>,
+    /// Whether they are mobile.
+    #[serde(skip)]
+    pub mobile: Vec<bool>,
+    /// Weights of the features from each division into glasses; error: between them.
+    pub weights: Vec<(String, Estimate)>,
+    /// g(r) of the neighbours around the labelled atoms.
+    #[serde(skip)]
+    pub rdf: Vec<(f64, f64)>,
+    /// P_R(S) and ⟨D⟩(S).
+    pub responses: Vec<ResponseAt>,
+    /// E_a(S) and Σ(S); with three temperatures or more.
+    pub activation: Option<Activation>,
+    /// At other temperatures.
+    pub temperatures: Vec<Transfer>,
+    /// After other times.
+    pub times: Vec<Transfer>,
+    /// Correlation in space.
+    pub correlation: Option<SoftnessCorrelation>,
+    /// Other features.
+    pub baselines: Vec<Baseline>,
+    /// Fewer and fewer features: the one of least weight is dropped.
+    pub fewer_features: Vec<Baseline>,
+    /// SOAP similarity.
+    pub similarity: Option<Similarity>,
+    /// What the reader should know.
+    pub notes: Vec<String>,
+    /// The softness learned from all glasses together.
+    #[serde(skip)]
+    pub model: SoftnessModel,
+}
+
+/// A plane with the scale of its features.
+struct Fitted {
+    standardizer: Standardizer,
+    plane: Hyperplane,
+}
+
+impl Fitted {
+    fn new(samples: &Samples, learning: &LearningSettings) -> Result<Self> {
+        samples.check()?;
+        let standardizer = Standardizer::fit(samples)?;
+        let x = standardizer.apply(&samples.features, samples.columns.len());
+        let plane = learning.training().train(&x, &samples.mobile)?;
+        Ok(Self { standardizer, plane })
+    }
+
+    fn softness(&self, features: &[f64], columns: usize, convention: Convention) -> Vec<f64> {
+        let mut s = self.plane.margins(&self.standardizer.apply(features, columns));
+        if convention == Convention::Distance {
+            let norm = self.plane.weights.iter().map(|w| w * w).sum::<f64>().sqrt();
+            s.iter_mut().for_each(|s| *s /= norm);
+        }
+        s
+    }
+}
+
+/// For each glass the plane learned from the others; with a single glass, from itself.
+fn without_each(
+    samples: &Samples,
+    learning: &LearningSettings,
+    glasses: usize,
+) -> Result<Vec<Fitted>> {
+    (0..glasses as u32)
+        .map(|glass| {
+            let others: Vec<usize> =
+                (0..samples.len()).filter(|&n| glasses == 1 || samples.glass[n] != glass).collect();
+            Fitted::new(&samples.select(&others), learning)
+        })
+        .collect()
+}
+
+fn scatter(values: &[f64]) -> Estimate {
+    let mean = mean_and_standard_error(values);
+    Estimate {
+        value: mean.map_or(f64::NAN, |m| m.mean),
+        error: mean.and_then(|m| m.standard_error.map(|e| e * (m.count as f64).sqrt())),
+    }
+}
+
+fn mean(values: &[f64]) -> Estimate {
+    let mean = mean_and_standard_error(values);
+    Estimate {
+        value: mean.map_or(f64::NAN, |m| m.mean),
+        error: mean.and_then(|m| m.standard_error),
+    }
+}
+
+/// Scores over the divisions.
+fn score(samples: &Samples, learning: &LearningSettings) -> Result<Score> {
+    samples.check()?;
+    let splits = Split::repeated(
+        samples,
+        learning.split,
+        learning.train_fraction,
+        learning.splits,
+        learning.seed,
+    )?;
+    let width = samples.columns.len();
+    let mut found: [Vec<f64>; 4] = Default::default();
+    for split in &splits {
+        let (train, test) = (samples.select(&split.train), samples.select(&split.test));
+        let fitted = Fitted::new(&train, learning)?;
+        let confusion = |s: &Samples| {
+            let scores = fitted.softness(&s.features, width, Convention::Margin);
+            Confusion::count(&scores, &s.mobile)
+        };
+        let (seen, unseen) = (confusion(&train), confusion(&test));
+        found[0].push(unseen.balanced_accuracy());
+        found[1].push(seen.balanced_accuracy());
+        found[2].push(unseen.accuracy());
+        found[3].push(unseen.recall());
+    }
+    let [balanced, training, accuracy, recall] = found.map(|f| scatter(&f));
+    Ok(Score {
+        balanced_accuracy: balanced,
+        balanced_accuracy_of_training: training,
+        accuracy,
+        recall,
+    })
+}
+
+/// Balanced accuracy of each glass by the plane that did not learn from it.
+fn unseen(samples: &Samples, planes: &[Fitted]) -> Option<Vec<Confusion>> {
+    if planes.len() < 2 {
+        return None;
+    }
+    let of = |glass: u32| {
+        let rows: Vec<usize> = (0..samples.len()).filter(|&n| samples.glass[n] == glass).collect();
+        let part = samples.select(&rows);
+        let scores = planes[glass as usize].softness(
+            &part.features,
+            samples.columns.len(),
+            Convention::Margin,
+        );
+        Confusion::count(&scores, &part.mobile)
+    };
+    Some((0..planes.len() as u32).map(of).collect())
+}
+
+fn balanced_between(confusions: &[Confusion]) -> Option<Estimate> {
+    let values: Vec<f64> =
+        confusions.iter().map(Confusion::balanced_accuracy).filter(|b| b.is_finite()).collect();
+    (!values.is_empty()).then(|| mean(&values))
+}
+
+fn baseline(
+    name: &str,
+    samples: &Samples,
+    learning: &LearningSettings,
+    glasses: usize,
+) -> Result<Baseline> {
+    let planes = if glasses > 1 { Some(without_each(samples, learning, glasses)?) } else { None };
+    Ok(Baseline {
+        name: name.to_owned(),
+        features: samples.columns.len(),
+        score: score(samples, learning)?,
+        between_glasses: planes
+            .and_then(|p| unseen(samples, &p))
+            .and_then(|c| balanced_between(&c)),
+    })
+}
+
+/// Numbers of features to try on the way down: all of up to 30, halves above.
+fn next_count(count: usize) -> usize {
+    if count > 30 { count / 2 } else { count - 1 }
+}
+
+impl Study {
+    /// Learns from the trajectories at the training temperature and looks at all of them. `told`
+    /// hears what is being done.
+    pub fn of(plan: &Plan, backend: &dyn Backend, told: &mut dyn FnMut(&str)) -> Result<Self> {
+        let learning = &plan.learning;
+        let convention = learning.convention();
+        let mut glasses: Vec<String> = Vec::new();
+        for source in &plan.sources {
+            if !glasses.contains(&source.glass) {
+                glasses.push(source.glass.clone());
+            }
+        }
+        let at = |t: f64| -> Vec<&Source> {
+            plan.sources.iter().filter(|s| s.temperature == t).collect()
+        };
+        let gather = |sources: &[&Source], label: &LabelDefinition, told: &mut dyn FnMut(&str)| {
+            let field = plan.force_field.as_ref();
+            collect(backend, sources, &glasses, label, &plan.descriptors, field, told)
+        };
+        let sources = at(plan.temperature);
+        if sources.is_empty() {
+            let known: Vec<String> = temperatures(plan).iter().map(f64::to_string).collect();
+            return Err(Error::input(
+                format!("no trajectory is at the training temperature {}", plan.temperature),
+                format!("set data.temperature to one of {}", known.join(", ")),
+            ));
+        }
+        let trained = gather(&sources, &plan.label, told)?;
+        let samples = trained.samples()?;
+        told("training");
+        let score = score(&samples, learning)?;
+        let all = Fitted::new(&samples, learning)?;
+        let planes = without_each(&samples, learning, glasses.len())?;
+        let width = samples.columns.len();
+        let soft = |set: &Surroundings| {
+            planes[set.glass as usize].softness(&set.features, width, convention)
+        };
+        let confusions = unseen(&samples, &planes);
+        let softness: Vec<f64> = trained.sets.iter().flat_map(&soft).collect();
+        let mut notes = trained.notes.clone();
+        if glasses.len() == 1 {
+            notes.push(
+                "There is one glass: softness was learned from the atoms it is shown for, and \
+                 errors do not hold the scatter between glasses."
+                    .into(),
+            );
+        }
+        let curve = roc(&softness, &samples.mobile);
+        let model = SoftnessModel::new(
+            &plan.descriptors,
+            &plan.label,
+            &samples.columns,
+            &all.standardizer,
+            &all.plane,
+            learning.training(),
+            convention,
+            TrainedOn {
+                glasses: glasses.len(),
+                temperature: plan.temperature,
+                samples: samples.len(),
+                mobile_fraction: trained.fraction(),
+                threshold: trained.threshold.value,
+                balanced_accuracy: score.balanced_accuracy.value,
+                accuracy: score.accuracy.value,
+            },
+        );
+        let mut study = Self {
+            title: plan.title.clone(),
+            temperature_unit: match plan.units {
+                UnitSystem::Metal => "K".into(),
+                UnitSystem::Lj => String::new(),
+            },
+            temperature: plan.temperature,
+            samples: samples.len(),
+            mobile_fraction: trained.fraction(),
+            threshold: trained.threshold.value,
+            score,
+            unseen: confusions
+                .iter()
+                .flatten()
+                .zip(&glasses)
+                .map(|(c, glass)| UnseenGlass {
+                    glass: glass.clone(),
+                    balanced_accuracy: c.balanced_accuracy(),
+                    accuracy: c.accuracy(),
+                    recall: c.recall(),
+                })
+                .collect(),
+            unseen_balanced_accuracy: confusions.as_deref().and_then(balanced_between),
+            unseen_recall: confusions
+                .as_ref()
+                .map(|c| mean(&c.iter().map(Confusion::recall).collect::<Vec<_>>())),
+            confusion: Confusion::count(&softness, &samples.mobile),
+            roc_area: area_under(&curve),
+            roc: curve,
+            values: trained.sets.iter().flat_map(|s| s.values.iter().copied()).collect(),
+            mobile: samples.mobile.clone(),
+            weights: weights(&samples.columns, &all, &planes),
+            rdf: Vec::new(),
+            responses: Vec::new(),
+            activation: None,
+            temperatures: Vec::new(),
+            times: Vec::new(),
+            correlation: None,
+            baselines: Vec::new(),
+            fewer_features: Vec::new(),
+            similarity: None,
+            notes,
+            softness,
+            model,
+            glasses: glasses.clone(),
+        };
+        study.answer_to_softness(plan, &trained, &planes, &gather, told)?;
+        study.after_other_times(plan, &trained, &planes, &gather, told)?;
+        study.in_space(plan, &trained)?;
+        study.other_features(plan, &trained, &samples, &all, backend, told)?;
+        Ok(study)
+    }
+
+    /// P_R(S), ⟨D⟩(S), E_a(S), and softness at other temperatures.
+    fn answer_to_softness(
+        &mut self,
+        plan: &Plan,
+        trained: &Collected,
+        planes: &[Fitted],
+        gather: &dyn Fn(&[&Source], &LabelDefinition, &mut dyn FnMut(&str)) -> Result<Collected>,
+        told: &mut dyn FnMut(&str),
+    ) -> Result<()> {
+        let temperatures = temperatures(plan);
+        let bins = Bands::even(&self.softness, plan.analysis.bins);
+        let bands = Bands::quantiles(&self.softness, plan.analysis.bands);
+        let per_band = SUMS * bands.count();
+        let mut by_band = vec![vec![0.0; per_band * temperatures.len()]; self.glasses.len()];
+        let convention = plan.learning.convention();
+        let fixed = fixed_label(&plan.label, self.threshold);
+        for (t, &temperature) in temperatures.iter().enumerate() {
+            let other;
+            let collected = if temperature == plan.temperature {
+                trained
+            } else {
+                let sources: Vec<&Source> =
+                    plan.sources.iter().filter(|s| s.temperature == temperature).collect();
+                other = gather(&sources, &fixed, told)?;
+                &other
+            };
+            if collected.columns != trained.columns {
+                return Err(Error::input(
+                    format!("the trajectories at {temperature} have other species"),
+                    "give trajectories of the same system",
+                ));
+            }
+            let mut by_bin = vec![vec![0.0; SUMS * bins.count()]; self.glasses.len()];
+            for set in &collected.sets {
+                let glass = set.glass as usize;
+                let s = planes[glass].softness(&set.features, trained.columns.len(), convention);
+                bins.add(&mut by_bin[glass], &s, &set.mobile, &set.values);
+                let part = &mut by_band[glass][per_band * t..per_band * (t + 1)];
+                bands.add(part, &s, &set.mobile, &set.values);
+            }
+            let response = Response::new(&by_bin, bins.count(), plan.analysis.saturation);
+            self.responses.push(ResponseAt { temperature, response });
+            self.temperatures.push(transfer(
+                temperature,
+                collected,
+                planes,
+                plan,
+                self.glasses.len(),
+            )?);
+        }
+        if temperatures.len() >= 3 {
+            let boltzmann = Units::of(plan.units).boltzmann;
+            let found = Activation::new(
+                &by_band,
+                &temperatures,
+                bands.count(),
+                plan.analysis.saturation,
+                boltzmann,
+            );
+            if found.energy_line.is_none() {
+                self.notes.push(format!(
+                    "No activation energy: fewer than three bands of softness have three \
+                     temperatures with enough mobile atoms and less than {:.0} % of them.",
+                    100.0 * plan.analysis.saturation
+                ));
+            }
+            self.activation = Some(found);
+        }
+        Ok(())
+    }
+
+    fn after_other_times(
+        &mut self,
+        plan: &Plan,
+        trained: &Collected,
+        planes: &[Fitted],
+        gather: &dyn Fn(&[&Source], &LabelDefinition, &mut dyn FnMut(&str)) -> Result<Collected>,
+        told: &mut dyn FnMut(&str),
+    ) -> Result<()> {
+        if plan.label.kind == LabelKind::Hop && !plan.analysis.times.is_empty() {
+            return Err(Error::config(
+                "analysis.times",
+                "jumps have no end time",
+                "remove it, or label by displacement or nonaffine motion",
+            ));
+        }
+        let sources: Vec<&Source> =
+            plan.sources.iter().filter(|s| s.temperature == plan.temperature).collect();
+        for &time in &plan.analysis.times {
+            let mut label = fixed_label(&plan.label, self.threshold);
+            (label.time, label.frames) = (Some(time), None);
+            match gather(&sources, &label, told) {
+                Ok(collected) if collected.columns == trained.columns => {
+                    self.times.push(transfer(time, &collected, planes, plan, self.glasses.len())?);
+                }
+                Ok(_) => {}
+                // A trajectory that ends before is no reason to lose the rest.
+                Err(error) => self.notes.push(format!("Not after {time}: {error}.")),
+            }
+        }
+        Ok(())
+    }
+
+    fn in_space(&mut self, plan: &Plan, trained: &Collected) -> Result<()> {
+        let complete = trained.sets.iter().all(|set| {
+            let structure = &set.structure;
+            let mut labelled = vec![false; structure.species.len()];
+            set.atoms.iter().for_each(|&i| labelled[usize::from(structure.kinds[i])] = true);
+            let all = structure.kinds.iter().filter(|k| labelled[usize::from(**k)]).count();
+            all == set.atoms.len()
+        });
+        if !complete {
+            self.notes.push(
+                "Softness is not correlated in space: only chosen atoms were labelled.".into(),
+            );
+            return Ok(());
+        }
+        let mut of = Vec::new();
+        let mut start = 0;
+        for set in &trained.sets {
+            let end = start + set.atoms.len();
+            of.push((set.glass, &set.structure, set.atoms.as_slice(), &self.softness[start..end]));
+            start = end;
+        }
+        let longest = trained
+            .sets
+            .iter()
+            .map(|s| s.structure.simulation_box.longest_cutoff())
+            .fold(f64::INFINITY, f64::min);
+        let cutoff = plan.analysis.correlation_cutoff.min(longest);
+        self.correlation = Some(softness_correlation(&of, cutoff, cutoff / 30.0)?);
+        Ok(())
+    }
+
+    fn other_features(
+        &mut self,
+        plan: &Plan,
+        trained: &Collected,
+        samples: &Samples,
+        all: &Fitted,
+        backend: &dyn Backend,
+        told: &mut dyn FnMut(&str),
+    ) -> Result<()> {
+        let glasses = self.glasses.len();
+        let neighbors = if plan.analysis.neighbors.is_empty() {
+            let terms = plan.descriptors.terms().iter();
+            terms
+                .filter_map(|t| t.descriptor.groups().first().map(|g| g.species().to_vec()))
+                .next()
+                .unwrap_or_default()
+        } else {
+            plan.analysis.neighbors.clone()
+        };
+        let sets: Vec<&Surroundings> = trained.sets.iter().collect();
+        let reach =
+            plan.descriptors.terms().iter().map(|t| t.descriptor.cutoff()).fold(0.0, f64::max);
+        let (rdf, minimum) = around(&sets, &neighbors, reach)?;
+        self.rdf = rdf;
+        match plan.analysis.neighbor_cutoff.or(minimum) {
+            Some(cutoff) => {
+                let mut counted = Samples::new(vec!["coordination number".into()]);
+                for set in &trained.sets {
+                    let n = coordination(set, &neighbors, cutoff)?;
+                    counted.extend(&n, &set.mobile, set.glass)?;
+                }
+                let name = format!("coordination number (within {cutoff:.2})");
+                match baseline(&name, &counted, &plan.learning, glasses) {
+                    Ok(b) => self.baselines.push(b),
+                    Err(e) => self.notes.push(format!("No coordination number: {e}.")),
+                }
+            }
+            None => self.notes.push(
+                "No coordination number: g(r) has no first minimum; set analysis.neighbor_cutoff."
+                    .into(),
+            ),
+        }
+        self.fewer_features = fewer(samples, all, &plan.learning, glasses)?;
+        if let Some(soap) = &plan.soap {
+            told("comparison features");
+            let mut rich = Samples::default();
+            let mut found: Vec<(f64, f64)> = Vec::new();
+            let mut start = 0;
+            for set in &trained.sets {
+                let atoms = crate::descriptor::Centres::Atoms(set.atoms.clone());
+                let with = soap.with_centres(atoms)?;
+                if rich.columns.is_empty() {
+                    rich.columns = with.bind(&set.structure)?.columns;
+                }
+                let features = crate::descriptor::compute_exact(backend, &set.structure, &with)?;
+                let like = similarity(
+                    &features,
+                    rich.columns.len(),
+                    &set.values,
+                    plan.analysis.similar_to,
+                );
+                let softness = &self.softness[start..start + set.atoms.len()];
+                start += set.atoms.len();
+                found.push((correlation(&like, &set.values), correlation(&like, softness)));
+                rich.extend(&features, &set.mobile, set.glass)?;
+            }
+            let pick = |f: fn(&(f64, f64)) -> f64| mean(&found.iter().map(f).collect::<Vec<_>>());
+            self.similarity =
+                Some(Similarity { with_value: pick(|p| p.0), with_softness: pick(|p| p.1) });
+            told("training on the comparison features");
+            self.baselines.push(baseline("SOAP", &rich, &plan.learning, glasses)?);
+        }
+        Ok(())
+    }
+}
+
+/// Temperatures of the trajectories, each once, ascending.
+fn temperatures(plan: &Plan) -> Vec<f64> {
+    let mut temperatures: Vec<f64> = plan.sources.iter().map(|s| s.temperature).collect();
+    temperatures.sort_by(f64::total_cmp);
+    temperatures.dedup();
+    temperatures
+}
+
+/// The same label with a threshold that no longer depends on the data.
+fn fixed_label(label: &LabelDefinition, value: f64) -> LabelDefinition {
+    let threshold = match label.kind {
+        LabelKind::Hop => label.threshold,
+        _ => Some(ThresholdDefinition::Fixed { value }),
+    };
+    LabelDefinition { threshold, ..label.clone() }
+}
+
+fn transfer(
+    at: f64,
+    collected: &Collected,
+    planes: &[Fitted],
+    plan: &Plan,
+    glasses: usize,
+) -> Result<Transfer> {
+    let samples = collected.samples()?;
+    // Where nearly everything moves, or nothing, some glass may lack a class.
+    let anew = samples
+        .check()
+        .and_then(|()| without_each(&samples, &plan.learning, glasses))
+        .ok()
+        .and_then(|planes| unseen(&samples, &planes));
+    Ok(Transfer {
+        at,
+        mobile_fraction: collected.fraction(),
+        applied: unseen(&samples, planes).and_then(|c| balanced_between(&c)),
+        retrained: anew.and_then(|c| balanced_between(&c)),
+    })
+}
+
+/// Weights of all features, 0 for those that were not kept; the error is the scatter between planes
+/// that each left out one glass, scaled as a jackknife.
+fn weights(columns: &[String], all: &Fitted, planes: &[Fitted]) -> Vec<(String, Estimate)> {
+    let of = |fitted: &Fitted, k: usize| {
+        let place = fitted.standardizer.kept.iter().position(|kept| *kept == k);
+        place.map_or(0.0, |j| fitted.plane.weights[j])
+    };
+    let n = planes.len() as f64;
+    columns
+        .iter()
+        .enumerate()
+        .map(|(k, name)| {
+            let each: Vec<f64> = planes.iter().map(|p| of(p, k)).collect();
+            let mean = each.iter().sum::<f64>() / n;
+            let squares: f64 = each.iter().map(|w| (w - mean).powi(2)).sum();
+            let error = (planes.len() > 1).then(|| ((n - 1.0) / n * squares).sqrt());
+            (name.clone(), Estimate { value: of(all, k), error })
+        })
+        .collect()
+}
+
+/// Accuracy with fewer and fewer features; those of least weight go first.
+fn fewer(
+    samples: &Samples,
+    all: &Fitted,
+    learning: &LearningSettings,
+    glasses: usize,
+) -> Result<Vec<Baseline>> {
+    let mut columns = all.standardizer.kept.clone();
+    let mut weights = all.plane.weights.clone();
+    let mut found = Vec::new();
+    loop {
+        let part = samples.select_columns(&columns);
+        let name = if columns.len() > 3 {
+            format!("{} features", columns.len())
+        } else {
+            columns.iter().map(|&k| samples.columns[k].as_str()).collect::<Vec<_>>().join("; ")
+        };
+        found.push(baseline(&name, &part, learning, glasses)?);
+        if columns.len() == 1 {
+            return Ok(found);
+        }
+        let mut order: Vec<usize> = (0..columns.len()).collect();
+        order.sort_by(|&a, &b| weights[b].abs().total_cmp(&weights[a].abs()));
+        order.truncate(next_count(columns.len()));
+        order.sort_unstable();
+        columns = order.iter().map(|&k| columns[k]).collect();
+        let fitted = Fitted::new(&samples.select_columns(&columns), learning)?;
+        if fitted.plane.weights.len() != columns.len() {
+            return Ok(found);
+        }
+        weights = fitted.plane.weights;
+    }
+}

@@ -1,0 +1,224 @@
+//! Softness from a melt-quench to a page, through the command line, and what is refused.
+
+use std::path::Path;
+
+use assert_cmd::Command;
+use fulgurite::backend::select;
+use fulgurite::descriptor::{DescriptorPlan, compute};
+use fulgurite::io::{read_npy, read_structure};
+use fulgurite::softness::SoftnessModel;
+use predicates::prelude::*;
+
+fn fulgurite() -> Command {
+    Command::cargo_bin("fulgurite").expect("the binary")
+}
+
+/// 420 atoms, hot enough that a good part of the sodium moves within a few picoseconds.
+const MELT_QUENCH: &str = r#"
+title = "small"
+forcefield = "teter"
+[structure]
+composition = "(Na2O)30(SiO2)70"
+atoms = 420
+density = 2.466
+[dynamics]
+timestep = 2.0
+thermostat = "nose-hoover"
+relaxation = 0.1
+[output]
+thermo = 0.5
+trajectory = 1
+checkpoint = 50
+[ensemble]
+seeds = [1, 2]
+[[stage]]
+name = "minimize"
+kind = "minimize"
+force_tolerance = 2.0
+max_steps = 300
+[[stage]]
+name = "settle"
+kind = "hold"
+temperature = 4000
+duration = 1
+thermostat = "langevin"
+relaxation = 0.05
+displacement_cap = 0.05
+[[stage]]
+name = "quench"
+kind = "ramp"
+from = 4000
+to = 1000
+rate = 1000
+snapshots = [2500, 1800, 1200]
+[[branch]]
+name = "relax"
+from = "quench"
+duration = 2
+"#;
+
+const SOFTNESS: &str = r#"
+title = "Softness of a small glass"
+[data]
+run = "RUN"
+config = "melt.toml"
+temperature = 1800
+[label]
+kind = "displacement"
+time = 2
+threshold = { kind = "quantile", mobile = 0.4 }
+[descriptors]
+centres = ["Na"]
+[[descriptors.descriptor]]
+kind = "radial"
+neighbors = ["O"]
+cutoff = 8.0
+L = 0.2
+r = { from = 1.6, to = 6.4, step = 0.6 }
+[learning]
+splits = 3
+[analysis]
+bins = 4
+bands = 3
+times = [1, 1000]
+[soap]
+centres = ["Na"]
+[[soap.descriptor]]
+kind = "soap"
+neighbors = ["O"]
+cutoff = 4.0
+n_max = 3
+l_max = 2
+sigma = 1.0
+"#;
+
+fn write(directory: &Path, name: &str, text: &str) -> std::path::PathBuf {
+    let path = directory.join(name);
+    std::fs::write(&path, text).expect("written");
+    path
+}
+
+#[test]
+fn one_configuration_goes_from_a_melt_quench_to_the_page() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let here = directory.path();
+    write(here, "melt.toml", MELT_QUENCH);
+    let run = here.join("run");
+    let config =
+        write(here, "softness.toml", &SOFTNESS.replace("RUN", run.to_str().expect("a path")));
+    let report = |output: &Path| {
+        let mut command = fulgurite();
+        command.args(["softness", "report"]).arg(&config).args(["--device", "cpu", "--output"]);
+        command.arg(output);
+        command
+    };
+    let page = here.join("page");
+    report(&page)
+        .assert()
+        .success()
+        .stdout(predicate::str::contains("168 atoms of 2 glasses, 39.9 % mobile"))
+        .stdout(predicate::str::contains("on glasses not learned from"))
+        .stderr(predicate::str::contains("comes first"))
+        .stderr(predicate::str::contains("Not after 1000"));
+    for name in ["model.toml", "softness.json", "report.html", "weights.csv", "mobility.svg"] {
+        assert!(page.join(name).is_file(), "{name}");
+    }
+    let text = std::fs::read_to_string(page.join("softness.json")).expect("there");
+    let json: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    assert_eq!(json["glasses"].as_array().map(Vec::len), Some(2));
+    assert_eq!(json["unseen"].as_array().map(Vec::len), Some(2));
+    assert_eq!(json["temperatures"].as_array().map(Vec::len), Some(3));
+    assert!((json["mobile_fraction"].as_f64().expect("a number") - 0.4).abs() < 0.01);
+    assert!(json["baselines"].as_array().expect("baselines").iter().any(|b| b["name"] == "SOAP"));
+    // Fewer features, down to one.
+    let fewer = json["fewer_features"].as_array().expect("fewer");
+    assert_eq!(fewer.last().expect("one")["features"], 1);
+    let html = std::fs::read_to_string(page.join("report.html")).expect("there");
+    assert!(html.matches("<svg").count() >= 9 && html.contains("id=\"scene\""));
+
+    // The run is there now, and everything comes out the same, on one thread too.
+    let again = here.join("again");
+    report(&again)
+        .env("RAYON_NUM_THREADS", "1")
+        .assert()
+        .success()
+        .stderr(predicate::str::contains("comes first").not());
+    for name in ["model.toml", "softness.json", "report.html"] {
+        let bytes = |d: &Path| std::fs::read(d.join(name)).expect("there");
+        assert_eq!(bytes(&page), bytes(&again), "{name}");
+    }
+    // A result is never overwritten.
+    report(&page).assert().code(2).stderr(predicate::str::contains("exists and is not empty"));
+
+    // The model on a structure, as a table and as an array, is the model on its features.
+    let structure = run.join("seed-1/final.data");
+    let model = page.join("model.toml");
+    let apply = |input: &Path, output: &str| {
+        let mut command = fulgurite();
+        command.args(["softness", "apply"]).args([&model, &input.to_path_buf()]);
+        command.args(["--device", "cpu", "--output"]).arg(here.join(output));
+        command
+    };
+    apply(&structure, "s.csv").assert().success().stdout(predicate::str::contains("soft (S > 0)"));
+    apply(&structure, "s.npy").assert().success();
+    let array = read_npy(here.join("s.npy")).expect("an array");
+    let chosen = select("reference").expect("a device");
+    let atoms = read_structure(&structure).expect("a structure");
+    let loaded = SoftnessModel::load(&model).expect("a model");
+    let (centres, softness) = loaded.apply(chosen.backend.as_ref(), &atoms).expect("applied");
+    assert_eq!(array.shape, [420]);
+    assert_eq!(array.data.iter().filter(|x| x.is_finite()).count(), centres.len());
+    for (i, s) in centres.iter().zip(&softness) {
+        assert!((array.data[*i] - s).abs() < 1e-3, "atom {i}: {} and {s}", array.data[*i]);
+    }
+    let table = std::fs::read_to_string(here.join("s.csv")).expect("a table");
+    assert_eq!(table.lines().count(), 1 + centres.len());
+    assert!(table.starts_with("atom,species,softness\n"));
+    apply(&structure, "s.csv").assert().code(2).stderr(predicate::str::contains("the file exists"));
+    apply(&structure, "s.txt").assert().code(2).stderr(predicate::str::contains(".csv or .npy"));
+
+    // Features of another definition are refused; so is a damaged model.
+    let other = loaded.descriptors.replace("to = 6.4", "to = 5.8");
+    let plan = DescriptorPlan::parse("other", &other.replace("6.4", "5.8")).expect("a plan");
+    let matrix = compute(chosen.backend.as_ref(), &atoms, &plan).expect("features");
+    let error = loaded.of_matrix(&matrix).expect_err("another definition").to_string();
+    assert!(error.contains("another descriptor definition"), "{error}");
+    let error = loaded.softness(&matrix.columns, &[]).expect_err("other features").to_string();
+    assert!(error.contains("feature"), "{error}");
+    for (from, to) in [
+        ("fulgurite softness 1", "fulgurite softness 9"),
+        ("[[feature]]\n", "[[feature]]\nsize = 1\n"),
+        ("intercept = ", "intercept = nan # "),
+    ] {
+        let text = std::fs::read_to_string(&model).expect("there");
+        assert!(text.contains(from), "{from}");
+        let damaged = write(here, "damaged.toml", &text.replacen(from, to, 1));
+        fulgurite()
+            .args(["softness", "apply"])
+            .args([&damaged, &structure])
+            .arg("--output")
+            .arg(here.join("never.csv"))
+            .assert()
+            .failure()
+            .stderr(predicate::str::contains("damaged.toml"));
+    }
+
+    // What cannot be learned from says why.
+    for (set, wanted) in [
+        ("label.threshold={kind=\"fixed\",value=1000.0}", "one class only"),
+        ("data.temperature=700", "no trajectory is at the training temperature"),
+        ("data.branch=anneal", "has no relaxation `anneal`"),
+        ("data.members=[\"seed-9\"]", "has no member `seed-9`"),
+        ("label.time=500", "no frame at time 500"),
+        ("descriptors.descriptor.0.r=[0.1]", "none of the 1 features varies"),
+    ] {
+        let output = here.join("never");
+        report(&output)
+            .args(["--set", set])
+            .assert()
+            .code(2)
+            .stderr(predicate::str::contains(wanted))
+            .stderr(predicate::str::contains("help: "));
+        assert!(!output.exists(), "{set} left {}", output.display());
+    }
+}
