@@ -3,11 +3,14 @@
 //! Needs Chromium (`chromium`, `chromium-browser`, `google-chrome`, or `FULGURITE_BROWSER`). Without
 //! one the test says that it is skipped, and fails where `CI` or `FULGURITE_REQUIRE_BROWSER` is set.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use assert_cmd::cargo::cargo_bin;
+
+mod page_support;
+
+use page_support::{assert_drawn, browser, load};
 
 const RUN: &str = r#"
 title = "a <small> glass & its report"
@@ -73,42 +76,6 @@ fn report(arguments: &[&Path], output: Option<&Path>) -> std::process::Output {
     command.output().expect("starts")
 }
 
-fn browser() -> Option<PathBuf> {
-    if let Some(path) = std::env::var_os("FULGURITE_BROWSER") {
-        return Some(path.into());
-    }
-    let names = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
-    let path = std::env::var_os("PATH")?;
-    std::env::split_paths(&path)
-        .flat_map(|d| names.map(|n| d.join(n)))
-        .find(|candidate| candidate.is_file())
-}
-
-/// The `data-` attributes that the page leaves on its root element, once it is loaded.
-fn load(browser: &Path, page: &Path, profile: &Path, flags: &[&str]) -> BTreeMap<String, String> {
-    let shown = Command::new(browser)
-        .args(["--headless", "--no-sandbox", "--disable-dev-shm-usage", "--hide-scrollbars"])
-        .args(["--window-size=1200,900", "--virtual-time-budget=20000", "--dump-dom"])
-        .arg(format!("--user-data-dir={}", profile.display()))
-        .args(flags)
-        .arg(format!("file://{}", page.display()))
-        .output()
-        .expect("the browser starts");
-    let dom = String::from_utf8_lossy(&shown.stdout);
-    let start = dom.find("<html").unwrap_or_else(|| panic!("no page: {shown:?}"));
-    let root = dom[start..].split('>').next().expect("an element");
-    root.split("data-")
-        .skip(1)
-        .filter_map(|a| {
-            let (name, value) = a.split_once("=\"")?;
-            Some((name.to_owned(), value.split('"').next()?.to_owned()))
-        })
-        .collect()
-}
-
-const SOFTWARE_GL: [&str; 3] =
-    ["--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"];
-
 #[test]
 fn pages_load_with_every_figure_and_no_error() {
     let directory = tempfile::tempdir().expect("a directory");
@@ -149,23 +116,9 @@ fn pages_load_with_every_figure_and_no_error() {
         assert_eq!(inside, 0, "the page would load {outside}");
     }
 
-    let Some(browser) = browser() else {
-        let required =
-            ["CI", "FULGURITE_REQUIRE_BROWSER"].iter().any(|k| std::env::var_os(k).is_some());
-        assert!(!required, "no browser: install chromium or set FULGURITE_BROWSER");
-        eprintln!("SKIPPED: no browser to load report.html in");
-        return;
-    };
+    let Some(browser) = browser() else { return };
     let profile = home.join("profile");
-    let number = |page: &BTreeMap<String, String>, key: &str| -> usize {
-        page.get(key).and_then(|v| v.parse().ok()).unwrap_or_else(|| panic!("no {key} in {page:?}"))
-    };
-    let shown = load(&browser, &page, &profile, &SOFTWARE_GL);
-    assert_eq!(shown.get("errors").map(String::as_str), Some("0"), "{shown:?}");
-    assert!(number(&shown, "figures") >= 20, "{shown:?}");
-    assert_eq!(shown["figures"], shown["drawn"], "{shown:?}");
-    assert_eq!(shown.get("viewer").map(String::as_str), Some("drawn"), "{shown:?}");
-    assert!(number(&shown, "viewer-pixels") > 5000, "{shown:?}");
+    let shown = assert_drawn(&browser, &page, &profile, 20, true);
 
     // Without WebGL the rest of the page is the same and a message stands in place of the view.
     let flat = load(&browser, &page, &profile, &["--disable-gpu", "--disable-3d-apis"]);
@@ -173,10 +126,7 @@ fn pages_load_with_every_figure_and_no_error() {
     assert_eq!(flat.get("errors").map(String::as_str), Some("0"), "{flat:?}");
     assert_eq!(flat["drawn"], shown["drawn"]);
 
-    let shown = load(&browser, &compared.join("report.html"), &profile, &SOFTWARE_GL);
-    assert_eq!(shown.get("errors").map(String::as_str), Some("0"), "{shown:?}");
-    assert!(number(&shown, "figures") >= 10, "{shown:?}");
-    assert_eq!(shown["figures"], shown["drawn"], "{shown:?}");
+    assert_drawn(&browser, &compared.join("report.html"), &profile, 10, false);
 }
 
 #[test]

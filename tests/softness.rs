@@ -9,6 +9,8 @@ use fulgurite::io::{read_npy, read_structure};
 use fulgurite::softness::SoftnessModel;
 use predicates::prelude::*;
 
+mod page_support;
+
 fn fulgurite() -> Command {
     Command::cargo_bin("fulgurite").expect("the binary")
 }
@@ -136,6 +138,11 @@ fn one_configuration_goes_from_a_melt_quench_to_the_page() {
     let html = std::fs::read_to_string(page.join("report.html")).expect("there");
     assert!(html.matches("<svg").count() >= 9 && html.contains("id=\"scene\""));
 
+    if let Some(browser) = page_support::browser() {
+        let file = std::fs::canonicalize(page.join("report.html")).expect("there");
+        page_support::assert_drawn(&browser, &file, &here.join("profile"), 9, true);
+    }
+
     // The run is there now, and everything comes out the same, on one thread too.
     let again = here.join("again");
     report(&again)
@@ -178,8 +185,8 @@ fn one_configuration_goes_from_a_melt_quench_to_the_page() {
     apply(&structure, "s.txt").assert().code(2).stderr(predicate::str::contains(".csv or .npy"));
 
     // Features of another definition are refused; so is a damaged model.
-    let other = loaded.descriptors.replace("to = 6.4", "to = 5.8");
-    let plan = DescriptorPlan::parse("other", &other.replace("6.4", "5.8")).expect("a plan");
+    let other = loaded.descriptors.replace("6.4]", "6.1]");
+    let plan = DescriptorPlan::parse("other", &other).expect("a plan");
     let matrix = compute(chosen.backend.as_ref(), &atoms, &plan).expect("features");
     let error = loaded.of_matrix(&matrix).expect_err("another definition").to_string();
     assert!(error.contains("another descriptor definition"), "{error}");

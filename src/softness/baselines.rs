@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::data::Surroundings;
-use super::study::Score;
+use super::score::Score;
 use crate::analysis::motion::Estimate;
 use crate::analysis::{NeighborList, PartialRdf};
 use crate::error::Result;

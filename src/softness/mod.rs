@@ -18,6 +18,7 @@ mod correlation;
 mod data;
 mod model;
 mod pictures;
+mod score;
 mod settings;
 mod study;
 
@@ -28,5 +29,6 @@ pub use correlation::{SoftnessCorrelation, softness_correlation};
 pub use data::{Collected, Source, Surroundings, collect, sources_of_run};
 pub use model::{Convention, Feature, SoftnessModel, TrainedOn};
 pub use pictures::Picture;
+pub use score::Score;
 pub use settings::{AnalysisSettings, LearningSettings};
-pub use study::{Plan, Score, Study};
+pub use study::{Plan, Study};

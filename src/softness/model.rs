@@ -144,7 +144,9 @@ impl SoftnessModel {
                 }
                 _ if self.left_out.contains(column) => {}
                 _ => {
-                    return Err(mismatch(format!("the model does not know the feature `{column}`")));
+                    return Err(mismatch(format!(
+                        "the model does not know the feature `{column}`"
+                    )));
                 }
             }
         }
