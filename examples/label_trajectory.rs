@@ -2,41 +2,40 @@
 //!
 //! ```text
 //! cargo run --release -- run configs/kob-andersen-softness.toml --output runs/kob-andersen
-//! cargo run --release --example label_trajectory -- configs/labels-kob-andersen.toml \
-//!     configs/descriptors-kob-andersen-radial.toml kob-andersen \
-//!     runs/kob-andersen/branches/at-0.5/trajectory.nc runs/kob-andersen-labels
+//! cargo run --release --example label_trajectory -- configs/softness-kob-andersen.toml \
+//!     kob-andersen runs/kob-andersen/branches/at-0.5/trajectory.nc runs/kob-andersen-labels
 //! ```
 //!
 //! Writes features.npy (a row for each labelled atom), labels.csv (frame, time, atom, value, mobile)
 //! in the same order, and for jumps events.csv.
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use fulgurite::backend::cpu::CpuBackend;
 use fulgurite::config::{Document, load_force_field};
-use fulgurite::descriptor::{Centres, DescriptorPlan, compute};
+use fulgurite::descriptor::{Centres, DescriptorPlan, DescriptorText, compute};
 use fulgurite::io::{NpyRows, write_atomically};
 use fulgurite::labels::{Context, LabelDefinition, Labels};
 use fulgurite::{Error, Result};
 
+/// Of a softness configuration only what is labelled and how it is described.
 #[derive(serde::Deserialize)]
-#[serde(deny_unknown_fields)]
 struct Text {
     label: LabelDefinition,
+    descriptors: DescriptorText,
 }
 
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [definition, descriptors, force_field, trajectory, output] = arguments.as_slice() else {
+    let [definition, force_field, trajectory, output] = arguments.as_slice() else {
         return Err(Error::input(
-            "expected LABELS.toml DESCRIPTORS.toml FORCEFIELD TRAJECTORY DIR",
-            "give the five arguments",
+            "expected SOFTNESS.toml FORCEFIELD TRAJECTORY DIR",
+            "give the four arguments",
         ));
     };
     let text = std::fs::read_to_string(definition).map_err(|e| Error::io("read", definition, e))?;
-    let (_, Text { label }) = Document::parse(definition, &text, &[])?;
-    let plan = DescriptorPlan::load(Path::new(descriptors))?;
+    let (document, Text { label, descriptors }) = Document::parse(definition, &text, &[])?;
+    let plan = DescriptorPlan::from_text(&document, "descriptors.", &descriptors)?;
     let force_field = load_force_field(force_field)?;
     let backend = CpuBackend::new();
     let started = std::time::Instant::now();

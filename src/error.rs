@@ -214,7 +214,7 @@ impl Error {
             Self::NonFinite { .. } => {
                 "use a shorter time step or minimise the structure first, then `--resume`".into()
             }
-            Self::Capacity { .. } => "use fewer atoms or a device with more memory".into(),
+            Self::Capacity { .. } => "use a smaller system or a device with more memory".into(),
             Self::Interrupted { .. } => "continue with the same command and `--resume`".into(),
             Self::Replica { source, .. }
             | Self::Member { source, .. }

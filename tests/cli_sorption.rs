@@ -181,6 +181,92 @@ fn a_design_finds_a_matrix() {
     assert!((last - want).abs() < 1e-6);
 }
 
+/// The curve of a target file.
+fn curve(path: &Path) -> Vec<f64> {
+    let (humidities, filling) = fulgurite::sorption::read_target(path).expect("a target");
+    assert_eq!(humidities.expect("two columns").len(), filling.len());
+    filling
+}
+
+#[test]
+fn reference_targets_are_written_and_designed_for() {
+    let directory = workplace();
+    let here = directory.path();
+    let target = |kind: &str, more: &[&str]| {
+        let name = format!("{kind}.csv");
+        fulgurite()
+            .current_dir(here)
+            .args(["target", kind, "--output", &name, "--size", "6x6", "--device", "cpu"])
+            .args(["--set", "humidity.steps=10"])
+            .args(more)
+            .assert()
+            .success()
+            .stdout(contains("a target of 10 humidities"));
+        curve(&here.join(name))
+    };
+    let humidities: Vec<f64> = (1..=10).map(|k| f64::from(k) / 10.0).collect();
+    assert_eq!(target("y=x", &["--picture", "line.svg"]), humidities);
+    assert!(std::fs::read_to_string(here.join("line.svg")).expect("drawn").starts_with("<svg"));
+    for (kind, at) in [("small-pores", 0.2), ("medium-pores", 0.5), ("large-pores", 0.8)] {
+        let step: Vec<f64> = humidities.iter().map(|h| f64::from(u8::from(*h >= at))).collect();
+        assert_eq!(target(kind, &[]), step);
+    }
+    let zeros = target("stepwise", &["--seed", "4"]);
+    assert!(zeros.iter().all(|t| *t == 0.0 || *t == 1.0) && zeros.is_sorted());
+    let random = target("anchored", &["--seed", "4", "--index", "2"]);
+    assert!(random.is_sorted() && (random[9] - 1.0).abs() < 1e-12);
+    assert_eq!(target("anchored", &["--seed", "4", "--index", "2", "--overwrite"]), random);
+    assert_ne!(target("anchored", &["--seed", "4", "--index", "3", "--overwrite"]), random);
+    // An enclosed pore has a closed form: RH/(RH + e^K).
+    let k = (2.0 - 4.0 * 1.5) * 647.0f64 / 298.0;
+    for (have, h) in target("single-pore", &[]).iter().zip(&humidities) {
+        assert!((have - h / (h + k.exp())).abs() < 1e-6, "{have}");
+    }
+    // 25 of 36 sites in one pore fill later than one site.
+    let large = target("one-large-pore", &[]);
+    assert!(large.is_sorted() && large[0] < 0.9 && large[9] > 0.9, "{large:?}");
+    // The first curves of a batch are those written one by one; one in five is stepwise.
+    fulgurite()
+        .current_dir(here)
+        .args(["target", "random", "--count", "200", "--seed", "4", "--output", "many.npy"])
+        .args(["--set", "humidity.steps=10", "--picture", "many.svg"])
+        .assert()
+        .success()
+        .stdout(contains("200 targets of 10 humidities"));
+    let many = read_npy(here.join("many.npy")).expect("read");
+    assert_eq!(many.shape, [200, 10]);
+    assert_eq!(target("random", &["--seed", "4", "--index", "7"]), many.data[70..80]);
+    let steps = many.data.chunks(10).filter(|c| c.iter().all(|t| *t == 0.0 || *t == 1.0)).count();
+    assert!((20..61).contains(&steps), "{steps}");
+    // What the isotherm of a matrix asks for is found again, or something as good.
+    for (kind, most) in [("single-pore", 1e-4), ("one-large-pore", 1e-2), ("stepwise", 0.1)] {
+        fulgurite()
+            .current_dir(here)
+            .args(["design", &format!("{kind}.csv"), "--size", "6x6", "--device", "cpu"])
+            .args(["--output", &format!("{kind}-found"), "--set", "design.steps=40"])
+            .args(["--set", "design.starts=4"])
+            .assert()
+            .success();
+        let found = here.join(format!("{kind}-found")).join("design.json");
+        let text = std::fs::read_to_string(found).expect("written");
+        let json: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+        let left = json["mean_squared_difference"].as_f64().expect("a number");
+        assert!(left < most, "{kind}: {left}");
+    }
+    bad(&["target", "nothing", "--output", "a.csv"], here, "not a known kind", "one-large-pore");
+    bad(&["target", "y=x", "--output", "a.txt"], here, ".csv or .npy", "--output");
+    bad(&["target", "y=x", "--output", "y=x.csv"], here, "the file exists", "--overwrite");
+    bad(&["target", "y=x", "--count", "3", "--output", "a.npy"], here, "only random", "--count");
+    bad(&["target", "random", "--count", "3", "--output", "a.csv"], here, "one target", ".npy");
+    bad(&["target", "random", "--count", "0", "--output", "a.csv"], here, "no curve", "--count");
+    bad(
+        &["target", "stepwise", "--set", "humidity.steps=0", "--output", "a.csv"],
+        here,
+        "no humidity",
+        "at least one",
+    );
+}
+
 #[test]
 fn both_parametrizations_design() {
     let directory = workplace();

@@ -648,10 +648,46 @@ fn a_batch_in_parts_and_with_checks_gives_the_same_bits() {
                 bits
             };
             let whole = run(GpuOptions::default());
-            assert_eq!(whole, run(GpuOptions { sorption_part: Some(2), ..GpuOptions::default() }));
+            // Buffers of 8000 bytes hold two lattices' iterations, or five lattices' densities, and
+            // dispatches of three workgroups have several rows.
+            let largest_binding = Some(8000);
+            for longest_dispatch in [None, Some(3)] {
+                let small =
+                    GpuOptions { largest_binding, longest_dispatch, ..GpuOptions::default() };
+                assert_eq!(whole, run(small), "{}", adapter.name);
+            }
             let checked = GpuOptions { checked: true, ..GpuOptions::default() };
             assert_eq!(whole, run(checked), "{}", adapter.name);
         }
+    }
+}
+
+#[test]
+fn a_lattice_beyond_the_device_is_refused_with_need_and_limit() {
+    use fulgurite::backend::gpu::{AdapterChoice, GpuBackend, GpuOptions, adapters};
+    let humidities = even_humidities(40, 1.0);
+    for adapter in adapters() {
+        let options = GpuOptions { largest_binding: Some(6000), ..GpuOptions::default() };
+        let backend = GpuBackend::new(AdapterChoice::Index(adapter.index), options).expect("opens");
+        let refused = |shape, densities| {
+            let lattice = random(shape, 1, 0.7, true, 53);
+            let plan =
+                SorptionPlan { densities, ..SorptionPlan::new(Path::adsorption(&humidities)) };
+            let error = backend.sorption(&lattice, &plan).expect_err("refused");
+            assert_eq!(error.exit_code(), 1);
+            assert!(error.remedy().contains("a device with more memory"), "{}", error.remedy());
+            error.to_string()
+        };
+        // 40 humidities of 100 sites; 1665 sites that no workgroup holds.
+        let message = refused(Shape::square(10, 10), true);
+        let need = "a lattice at every humidity (bytes): 16000 needed, 6000 available on";
+        assert!(message.contains(need), "{message}");
+        let message = refused(Shape::square(37, 45), false);
+        assert!(message.contains("a lattice (bytes): 6660 needed, 6000 available on"), "{message}");
+        // Isotherms alone fit.
+        let lattice = random(Shape::square(10, 10), 1, 0.7, true, 53);
+        let plan = SorptionPlan::new(Path::adsorption(&humidities));
+        backend.sorption(&lattice, &plan).expect("fits");
     }
 }
 

@@ -11,17 +11,13 @@ fn cotangent(at: u32, k: u32) -> f32 {
 // (1 - w sqrt(d) A sqrt(d)) nu = sqrt(d) g. The densities of the point become its part of the
 // gradient; outcome.z becomes 2 where it diverges.
 @compute @workgroup_size(THREADS)
-fn implicit(
-    @builtin(workgroup_id) group: vec3<u32>,
-    @builtin(num_workgroups) groups: vec3<u32>,
-    @builtin(local_invocation_index) index: u32,
-) {
-    let number = group.y * groups.x + group.x;
+fn implicit(call: Call) {
+    let number = number_of(call);
     let points = parameters.control.x;
     if (number >= parameters.range.y * points) {
         return;
     }
-    thread = index;
+    thread = call.thread;
     let lattice = parameters.range.x + number / points;
     let point = number % points;
     let at = lattice * points + point;
@@ -117,17 +113,11 @@ fn implicit(
 // Back-propagation through the iterations of a range of points, last point first. `kept` holds
 // the logistic values of the iterations of one point, `state` the adjoint of the densities.
 @compute @workgroup_size(THREADS)
-fn unrolled(
-    @builtin(workgroup_id) group: vec3<u32>,
-    @builtin(num_workgroups) groups: vec3<u32>,
-    @builtin(local_invocation_index) index: u32,
-) {
-    let number = group.y * groups.x + group.x;
-    if (number >= parameters.range.y) {
+fn unrolled(call: Call) {
+    if (number_of(call) >= parameters.range.y) {
         return;
     }
-    thread = index;
-    let lattice = parameters.range.x + number;
+    let lattice = lattice_of(call);
     let sites = parameters.size.w;
     let points = parameters.control.x;
     let iterations = parameters.control.y;

@@ -5,12 +5,8 @@
 @group(0) @binding(8) var<storage, read_write> gradient: array<f32>;
 
 @compute @workgroup_size(64)
-fn collect(
-    @builtin(workgroup_id) group: vec3<u32>,
-    @builtin(num_workgroups) groups: vec3<u32>,
-    @builtin(local_invocation_index) index: u32,
-) {
-    let number = (group.y * groups.x + group.x) * 64u + index;
+fn collect(call: Call) {
+    let number = number_of(call) * 64u + call.thread;
     let sites = parameters.size.w;
     let points = parameters.control.x;
     if (number >= parameters.range.y * sites) {

@@ -19,6 +19,18 @@ const START_FULL: u32 = 4u;
 
 @group(0) @binding(0) var<uniform> parameters: Parameters;
 
+// Who a thread is.
+struct Call {
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) thread: u32,
+}
+
+// Number of a workgroup in a dispatch of one or two dimensions.
+fn number_of(call: Call) -> u32 {
+    return call.group.y * call.groups.x + call.group.x;
+}
+
 const LOG2_E: f32 = 1.4426950408889634;
 
 // 1/(1 + exp(-x)) from t = -x log2 e: the same fit as on the cpu, the exponent added to the bits.
@@ -35,4 +47,12 @@ fn logistic(argument: f32) -> f32 {
     p = fma(p, f, 1.0);
     let e = bitcast<f32>(bitcast<u32>(p) + (bitcast<u32>(i32(k)) << 23u));
     return 1.0 / (1.0 + e);
+}
+
+// eta s(1 - s) from eta and eta s
+fn slope_of(eta: f32, density: f32) -> f32 {
+    if (eta > 0.0) {
+        return max(density * (1.0 - density / eta), 0.0);
+    }
+    return 0.0;
 }

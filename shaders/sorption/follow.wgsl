@@ -72,7 +72,7 @@ fn safe_length(direction: f32) -> f32 {
     for (var k = 0u; k < OWNED; k++) {
         if (owned(k)) {
             let r = other[site(k)];
-            let loss = r - slope(k, next[k]) * parameters.couplings.x * near_sum(near[k], false);
+            let loss = r - slope_of(eta[k], next[k]) * parameters.couplings.x * near_sum(near[k], false);
             if (r > 0.0 && loss > 0.0) {
                 t = min(t, r / loss);
             }
@@ -129,7 +129,7 @@ fn bound() -> vec2<f32> {
         for (var k = 0u; k < OWNED; k++) {
             if (owned(k)) {
                 let spread = parameters.couplings.x * near_sum(near[k], false);
-                term[k] = slope(k, next[k]) * spread;
+                term[k] = slope_of(eta[k], next[k]) * spread;
                 square += term[k] * spread;
             }
         }
@@ -214,17 +214,11 @@ fn walk(field: f32, direction: f32) -> vec3<f32> {
 }
 
 @compute @workgroup_size(THREADS)
-fn follow(
-    @builtin(workgroup_id) group: vec3<u32>,
-    @builtin(num_workgroups) groups: vec3<u32>,
-    @builtin(local_invocation_index) index: u32,
-) {
-    let number = group.y * groups.x + group.x;
-    if (number >= parameters.range.y) {
+fn follow(call: Call) {
+    if (number_of(call) >= parameters.range.y) {
         return;
     }
-    thread = index;
-    let lattice = parameters.range.x + number;
+    let lattice = lattice_of(call);
     let sites = parameters.size.w;
     settle(lattice);
     for (var k = 0u; k < OWNED; k++) {

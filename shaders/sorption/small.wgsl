@@ -16,7 +16,6 @@
 
 var<workgroup> rho: array<f32, MOST_SITES>;
 var<workgroup> other: array<f32, MOST_SITES>;
-var<workgroup> scratch: array<vec2<f32>, THREADS>;
 
 var<private> thread: u32;
 var<private> near: array<vec3<u32>, OWNED>;
@@ -29,6 +28,12 @@ fn site(k: u32) -> u32 {
 
 fn owned(k: u32) -> bool {
     return site(k) < parameters.size.w;
+}
+
+// The lattice of this workgroup; its sites are found by settle().
+fn lattice_of(call: Call) -> u32 {
+    thread = call.thread;
+    return parameters.range.x + number_of(call);
 }
 
 fn near_sum(a: vec3<u32>, of_rho: bool) -> f32 {
@@ -81,32 +86,12 @@ fn field_sum(k: u32, field: f32, sum: f32) -> f32 {
     return fma(-LOG2_E * parameters.couplings.x, sum, field + attraction[k]);
 }
 
-// eta s(1 - s) from eta s
-fn slope(k: u32, density: f32) -> f32 {
-    if (eta[k] > 0.0) {
-        return max(density * (1.0 - density / eta[k]), 0.0);
-    }
-    return 0.0;
-}
-
 fn largest(value: vec2<f32>) -> vec2<f32> {
-    scratch[thread] = value;
-    for (var half = THREADS / 2u; half > 0u; half /= 2u) {
-        workgroupBarrier();
-        if (thread < half) {
-            scratch[thread] = max(scratch[thread], scratch[thread + half]);
-        }
-    }
+    reduce(thread, value, false);
     return workgroupUniformLoad(&scratch[0]);
 }
 
 fn total(value: vec2<f32>) -> vec2<f32> {
-    scratch[thread] = value;
-    for (var half = THREADS / 2u; half > 0u; half /= 2u) {
-        workgroupBarrier();
-        if (thread < half) {
-            scratch[thread] += scratch[thread + half];
-        }
-    }
+    reduce(thread, value, true);
     return workgroupUniformLoad(&scratch[0]);
 }

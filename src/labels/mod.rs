@@ -158,13 +158,14 @@ fn only(mut labels: Vec<Labels>) -> Result<Labels> {
 
 /// The frames of files, one after the other.
 fn read_files(files: &[PathBuf]) -> Result<Frames> {
-    match files {
-        [file] => read_frames(file),
-        _ => Ok(Box::new(files.to_vec().into_iter().flat_map(|file| match read_frames(&file) {
-            Ok(frames) => frames,
-            Err(error) => Box::new(std::iter::once(Err(error))),
-        }))),
+    if let [file] = files {
+        return read_frames(file);
     }
+    let files = files.to_vec();
+    Ok(Box::new(files.into_iter().flat_map(|file| match read_frames(&file) {
+        Ok(frames) => frames,
+        Err(error) => Box::new(std::iter::once(Err(error))),
+    })))
 }
 
 fn measure(

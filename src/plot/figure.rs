@@ -6,7 +6,7 @@ use plotters::coord::Shift;
 use plotters::coord::ranged1d::{AsRangedCoord, ValueFormatter};
 use plotters::prelude::*;
 
-use super::{CURVE_COLORS, Failure, extent, failed, save};
+use super::{CURVE_COLORS, Failure, extent, failed, legend, save};
 use crate::error::Result;
 
 /// Points a curve is thinned to.
@@ -224,6 +224,17 @@ impl Figure {
         if top > bottom { (bottom, top) } else { (bottom - 0.5, top + 0.5) }
     }
 
+    /// What a series draws on, as polylines; single points where it has markers.
+    fn marks(&self, series: &Series) -> Vec<Vec<(f64, f64)>> {
+        let floor = if self.log[1] { self.range(1).0 } else { self.range(1).0.max(0.0) };
+        let runs = series.points.split(|p| !self.shown(*p));
+        match series.style {
+            Style::Line | Style::Dashed => runs.map(<[_]>::to_vec).collect(),
+            Style::Markers => runs.flatten().map(|p| vec![*p]).collect(),
+            Style::Bars { .. } => runs.flatten().map(|p| vec![(p.0, floor), *p]).collect(),
+        }
+    }
+
     fn draw_axes(&self, area: &DrawingArea<SVGBackend<'_>, Shift>) -> Result<(), Failure> {
         let (x, y) = (self.range(0), self.range(1));
         let (plain_x, plain_y) = (x.0..x.1, y.0..y.1);
@@ -336,16 +347,39 @@ impl Figure {
                 drawn.label(&series.label).legend(legend);
             }
         }
-        if self.series.iter().any(|s| !s.label.is_empty()) {
+        let labels: Vec<&str> =
+            self.series.iter().map(|s| s.label.as_str()).filter(|l| !l.is_empty()).collect();
+        if !labels.is_empty() {
+            let plane = chart.plotting_area();
+            let (left, top) = plane.get_base_pixel();
+            let pixel = |p: (f64, f64)| {
+                let (x, y) = plane.map_coordinate(&p);
+                [f64::from(x - left), f64::from(y - top)]
+            };
+            let (width, height) = plane.dim_in_pixel();
+            let area = [f64::from(width), f64::from(height)];
+            let runs: Vec<Vec<[f64; 2]>> = self
+                .series
+                .iter()
+                .flat_map(|s| self.marks(s))
+                .map(|run| run.into_iter().map(pixel).collect())
+                .collect();
+            let place = legend::place(&runs, area, legend_size(&labels));
             chart
                 .configure_series_labels()
-                .position(SeriesLabelPosition::UpperRight)
+                .position(place)
                 .background_style(WHITE.mix(0.8))
                 .draw()?;
         }
         area.present()?;
         Ok(())
     }
+}
+
+/// Width and height of a legend, pixels: text of 12 pixels beside a sample of 30, margins of 10.
+fn legend_size(labels: &[&str]) -> [f64; 2] {
+    let longest = labels.iter().map(|l| l.chars().count()).max().unwrap_or(0);
+    [50.0 + 7.0 * longest as f64, 20.0 + 15.0 * labels.len() as f64]
 }
 
 /// A tick's number with as many digits as the axis' span asks for.

@@ -3,6 +3,7 @@
 
 mod figure;
 mod heatmap;
+mod legend;
 
 pub use figure::Figure;
 pub use heatmap::{Colors, Heatmap};

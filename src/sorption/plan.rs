@@ -345,26 +345,8 @@ pub(crate) fn divisor(mean: Mean, eta: &[f64]) -> f64 {
     }
 }
 
-/// ∂L/∂ρ of a lattice at a point, from a cotangent: the same for all sites, or one each.
-pub(crate) fn density_cotangent(
-    cotangent: &Cotangent,
-    point: usize,
-    sites: usize,
-    divisor: f64,
-) -> Vec<f64> {
-    match cotangent {
-        Cotangent::Isotherm(weights) => vec![weights[point] / divisor; sites],
-        Cotangent::Densities(all) => all[point * sites..(point + 1) * sites].to_vec(),
-    }
-}
-
 /// The direct dependence ∂L/∂η of a loss of the isotherm: the mean over pores is divided by Ση.
-pub(crate) fn direct_derivative(
-    cotangent: &Cotangent,
-    mean: Mean,
-    isotherm: &[f64],
-    divisor: f64,
-) -> f64 {
+fn direct_derivative(cotangent: &Cotangent, mean: Mean, isotherm: &[f64], divisor: f64) -> f64 {
     match (cotangent, mean) {
         (Cotangent::Isotherm(weights), Mean::Pores) => {
             -weights.iter().zip(isotherm).map(|(w, p)| w * p).sum::<f64>() / divisor
@@ -373,8 +355,44 @@ pub(crate) fn direct_derivative(
     }
 }
 
+/// What a loss says of one lattice, checked.
+pub(crate) struct Judged {
+    pub value: f64,
+    pub cotangent: Cotangent,
+    /// What the mean is divided by.
+    pub divisor: f64,
+    /// ∂L/∂η without the densities' own change.
+    pub direct: f64,
+}
+
+impl Judged {
+    /// Asks a loss about lattice `index`; `densities` may be empty where it does not look at them.
+    pub fn new(
+        loss: &dyn Loss,
+        mean: Mean,
+        index: usize,
+        eta: &[f64],
+        isotherm: &[f64],
+        densities: &[f64],
+    ) -> Result<Self> {
+        let (value, cotangent) = loss.evaluate(index, isotherm, densities);
+        check_cotangent(&cotangent, isotherm.len(), eta.len())?;
+        let divisor = divisor(mean, eta);
+        let direct = direct_derivative(&cotangent, mean, isotherm, divisor);
+        Ok(Self { value, cotangent, divisor, direct })
+    }
+
+    /// ∂L/∂ρ at a point: the same for all sites, or one each.
+    pub fn of_densities(&self, point: usize, sites: usize) -> Vec<f64> {
+        match &self.cotangent {
+            Cotangent::Isotherm(weights) => vec![weights[point] / self.divisor; sites],
+            Cotangent::Densities(all) => all[point * sites..(point + 1) * sites].to_vec(),
+        }
+    }
+}
+
 /// Checks that a loss answered with as many numbers as there are.
-pub(crate) fn check_cotangent(cotangent: &Cotangent, points: usize, sites: usize) -> Result<()> {
+fn check_cotangent(cotangent: &Cotangent, points: usize, sites: usize) -> Result<()> {
     let (have, want) = match cotangent {
         Cotangent::Isotherm(c) => (c.len(), points),
         Cotangent::Densities(c) => (c.len(), points * sites),

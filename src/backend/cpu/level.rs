@@ -2,6 +2,8 @@
 
 use super::clusters::{Block, Cluster, ClusterOrder, Reach, list_block};
 use super::kernel::{Analytic, ClusterForces, KernelInput, Law, Sums, Tabulated, block_forces};
+#[cfg(target_arch = "aarch64")]
+use super::simd::neon::Neon;
 use super::simd::portable::Portable;
 #[cfg(target_arch = "x86_64")]
 use super::simd::{avx2::Avx2, avx512::Avx512};
@@ -19,6 +21,8 @@ enum Kind {
     Avx512,
     #[cfg(target_arch = "x86_64")]
     Avx2,
+    #[cfg(target_arch = "aarch64")]
+    Neon,
     Portable,
 }
 
@@ -41,6 +45,10 @@ impl Level {
                 levels.push(Self(Kind::Avx2));
             }
         }
+        #[cfg(target_arch = "aarch64")]
+        if std::arch::is_aarch64_feature_detected!("neon") {
+            levels.push(Self(Kind::Neon));
+        }
         levels.push(Self(Kind::Portable));
         levels
     }
@@ -57,6 +65,8 @@ impl Level {
             Kind::Avx512 => "AVX-512",
             #[cfg(target_arch = "x86_64")]
             Kind::Avx2 => "AVX2",
+            #[cfg(target_arch = "aarch64")]
+            Kind::Neon => "NEON",
             Kind::Portable => "portable",
         }
     }
@@ -89,6 +99,9 @@ impl Level {
             // SAFETY: as above.
             #[cfg(target_arch = "x86_64")]
             Kind::Avx2 => unsafe { list_avx2(order, clusters, reach, first, last, stamps, stamp) },
+            // SAFETY: as above.
+            #[cfg(target_arch = "aarch64")]
+            Kind::Neon => unsafe { list_neon(order, clusters, reach, first, last, stamps, stamp) },
             Kind::Portable => {
                 list_block::<Portable>(order, clusters, reach, first, last, stamps, stamp)
             }
@@ -104,6 +117,9 @@ impl Level {
             // SAFETY: as above.
             #[cfg(target_arch = "x86_64")]
             Kind::Avx2 => unsafe { task_avx2(task) },
+            // SAFETY: as above.
+            #[cfg(target_arch = "aarch64")]
+            Kind::Neon => unsafe { task_neon(task) },
             Kind::Portable => task.run::<false>(),
         }
     }
@@ -159,6 +175,8 @@ impl Level {
             Kind::Avx512 => forces_avx512::<W, T, TRI, E>,
             #[cfg(target_arch = "x86_64")]
             Kind::Avx2 => forces_avx2::<W, T, TRI, E>,
+            #[cfg(target_arch = "aarch64")]
+            Kind::Neon => forces_neon::<W, T, TRI, E>,
             Kind::Portable => block_forces::<Portable, W, T, true, E>,
         }
     }
@@ -184,6 +202,12 @@ fn task_avx512<T: Task>(task: T) -> T::Output {
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma,popcnt")]
 fn task_avx2<T: Task>(task: T) -> T::Output {
+    task.run::<true>()
+}
+
+#[cfg(target_arch = "aarch64")]
+#[target_feature(enable = "neon")]
+fn task_neon<T: Task>(task: T) -> T::Output {
     task.run::<true>()
 }
 
@@ -247,4 +271,28 @@ fn list_avx2(
     stamp: u32,
 ) -> Block {
     list_block::<Avx2>(order, clusters, reach, first, last, stamps, stamp)
+}
+
+#[cfg(target_arch = "aarch64")]
+#[target_feature(enable = "neon")]
+fn forces_neon<W: Law, const T: usize, const TRI: bool, const E: bool>(
+    input: &KernelInput,
+    block: &Block,
+    forces: &mut [ClusterForces],
+) -> Sums {
+    block_forces::<Neon, W, T, TRI, E>(input, block, forces)
+}
+
+#[cfg(target_arch = "aarch64")]
+#[target_feature(enable = "neon")]
+fn list_neon(
+    order: &ClusterOrder,
+    clusters: &[Cluster],
+    reach: &Reach,
+    first: u32,
+    last: u32,
+    stamps: &mut [(u32, u32)],
+    stamp: u32,
+) -> Block {
+    list_block::<Neon>(order, clusters, reach, first, last, stamps, stamp)
 }

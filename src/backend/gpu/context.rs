@@ -61,9 +61,6 @@ pub struct GpuOptions {
     /// Neighbours an atom may have at first (`None`: from the density). Grown when needed; it
     /// never changes a result.
     pub list_capacity: Option<u32>,
-    /// Lattices of a sorption batch that are on the device at once (`None`: as many as fit); it
-    /// never changes a result.
-    pub sorption_part: Option<usize>,
     /// Time every pass on the device, where it can be timed; slower.
     pub timestamps: bool,
     /// Bind no buffer larger than this, bytes (`None`: the adapter's own limit). It never changes
@@ -186,9 +183,16 @@ pub struct Context {
 }
 
 impl Context {
-    /// Bytes of the largest buffer that a kernel can be given whole.
+    /// Bytes of the largest buffer that a kernel can be given whole, or that it is to be given.
     pub fn largest_binding(&self) -> u64 {
-        self.limits.max_storage_buffer_binding_size.min(self.limits.max_buffer_size)
+        let own = self.limits.max_storage_buffer_binding_size.min(self.limits.max_buffer_size);
+        self.options.largest_binding.map_or(own, |given| given.min(own))
+    }
+
+    /// Workgroups of a dispatch along one dimension at most.
+    pub fn longest_dispatch(&self) -> u32 {
+        let own = self.limits.max_compute_workgroups_per_dimension;
+        self.options.longest_dispatch.map_or(own, |given| given.clamp(1, own))
     }
 
     /// Opens an adapter with its own limits and the optional features that are used.

@@ -540,13 +540,9 @@ fn geometry(replica: &Replica<'_>, field: &Arc<CompiledForceField>) -> Result<Li
 }
 
 fn limits(context: &Context) -> Limits {
-    let own = &context.limits;
-    let binding = context.largest_binding();
-    let dispatch = own.max_compute_workgroups_per_dimension;
-    let options = &context.options;
     Limits {
-        binding: options.largest_binding.map_or(binding, |given| given.min(binding)),
-        dispatch: options.longest_dispatch.map_or(dispatch, |given| given.clamp(1, dispatch)),
+        binding: context.largest_binding(),
+        dispatch: context.longest_dispatch(),
         device: context.description.name.clone(),
     }
 }

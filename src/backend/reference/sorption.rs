@@ -3,8 +3,8 @@
 use crate::error::Result;
 use crate::sorption::solver::{BOUND_PASSES, Residual, Series, Walker, walk};
 use crate::sorption::{
-    Gradients, Isotherms, Lattices, Loss, Reduced, Scheme, SorptionPlan, Start, check,
-    check_cotangent, density_cotangent, direct_derivative, divisor,
+    Gradients, Isotherms, Judged, Lattices, Loss, Reduced, Scheme, SorptionPlan, Start, check,
+    divisor,
 };
 
 /// Contraction above which a derivative is not given: relative errors of the fixed point are
@@ -40,14 +40,11 @@ pub(super) fn gradients(
         let kept =
             if plan.densities || loss.needs_densities() { densities.concat() } else { Vec::new() };
         let isotherm = all.isotherms.lattice(index).to_vec();
-        let (value, cotangent) = loss.evaluate(index, &isotherm, &kept);
         let n = sites.eta.len();
-        check_cotangent(&cotangent, points, n)?;
-        let divisor = divisor(plan.mean, &sites.eta);
-        let direct = direct_derivative(&cotangent, plan.mean, &isotherm, divisor);
-        let mut gradient = vec![direct; n];
+        let judged = Judged::new(loss, plan.mean, index, &sites.eta, &isotherm, &kept)?;
+        let mut gradient = vec![judged.direct; n];
         let mut diverging = vec![false; points];
-        let wanted = |point| density_cotangent(&cotangent, point, n, divisor);
+        let wanted = |point| judged.of_densities(point, n);
         match plan.scheme {
             Scheme::Converged { .. } => {
                 for point in 0..points {
@@ -68,7 +65,7 @@ pub(super) fn gradients(
                 sites.unrolled(plan, iterations, &densities, wanted, &mut gradient);
             }
         }
-        all.push(value, &gradient, &diverging);
+        all.push(judged.value, &gradient, &diverging);
         if let Some(all) = &mut all.isotherms.densities {
             all.extend(kept);
         }

@@ -14,7 +14,7 @@ use super::{Common, bar, isotherm, parse_size, remark, say};
 #[derive(Debug, Args)]
 pub struct Arguments {
     /// Wanted isotherm: CSV (relative humidity, filling), or y=x, small-pores, medium-pores,
-    /// large-pores
+    /// large-pores; `sorption target` writes other reference cases
     target: String,
     /// Size of the matrix: 20x20 or 8x8x8
     #[arg(long, default_value = "20x20")]
@@ -30,7 +30,7 @@ pub fn main(arguments: &Arguments) -> Result<()> {
     let common = &arguments.common;
     let mut config = common.config()?;
     let shape = parse_size(&arguments.size)?;
-    let target = super::gradient::target(&arguments.target, &mut config)?;
+    let target = super::target::target(&arguments.target, &mut config)?;
     let output = &arguments.output;
     common.check_free(&output.join("design.json"))?;
     std::fs::create_dir_all(output).map_err(|e| Error::io("create", output, e))?;
@@ -86,7 +86,7 @@ fn write(
     write_atomically(output.join("isotherm.csv"), |to| to.write_all(text.as_bytes()))?;
     let curve = |values: &[f64]| humidities.iter().copied().zip(values.iter().copied()).collect();
     Figure::new("Wanted and achieved isotherm", "relative humidity", "filling")
-        .y_range(0.0, 1.25)
+        .y_range(0.0, 1.05)
         .dashed("target", curve(target))
         .line("achieved", curve(isotherm))
         .write(output.join("isotherm.svg"))?;

@@ -3,15 +3,14 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use fulgurite::config::SorptionConfig;
 use fulgurite::io::write_npy_f64;
 use fulgurite::plot::{Colors, Heatmap};
 use fulgurite::sorption::{
-    Cotangent, Dimension, Loss, MeanSquare, Path as Walk, Scheme, TARGET_NAMES, check_target,
-    named_target, read_lattices, read_target,
+    Cotangent, Dimension, Loss, MeanSquare, Path as Walk, Scheme, read_lattices,
 };
 use fulgurite::{Error, Result};
 
+use super::target::target;
 use super::{Common, one_of, remark, say};
 
 #[derive(Debug, Args)]
@@ -52,54 +51,6 @@ impl Loss for FillingAt {
         weights[self.0] = 1.0;
         (isotherm[self.0], Cotangent::Isotherm(weights))
     }
-}
-
-/// A target by name or from a file; a file with humidities sets those of the configuration.
-pub fn target(text: &str, config: &mut SorptionConfig) -> Result<Vec<f64>> {
-    if let Some(target) = named_target(text, &config.humidities) {
-        return Ok(target);
-    }
-    if !std::path::Path::new(text).exists() && !text.contains('.') {
-        return Err(Error::config(
-            format!("target {text}"),
-            "neither a file nor a known name",
-            format!("give a CSV file or one of {}", TARGET_NAMES.join(", ")),
-        ));
-    }
-    let (humidities, target) = read_target(text)?;
-    let place = |error| match error {
-        Error::Input { what, remedy } => Error::Config { place: text.to_owned(), what, remedy },
-        other => other,
-    };
-    if let Some(own) = humidities {
-        if !config.humidities_given {
-            if let Some(bad) = own.iter().find(|h| !(**h > 0.0 && **h <= config.highest_humidity)) {
-                return Err(Error::config(
-                    text,
-                    format!(
-                        "relative humidity {bad} is not above 0 and at most {}",
-                        config.highest_humidity
-                    ),
-                    "give fractions (0.25 for 25 %), or raise humidity.highest",
-                ));
-            }
-            config.humidities = own;
-        } else if own.len() != config.humidities.len()
-            || own.iter().zip(&config.humidities).any(|(a, b)| (a - b).abs() > 1e-9)
-        {
-            return Err(Error::config(
-                text,
-                format!(
-                    "the target has {} humidities that are not the {} of the configuration",
-                    own.len(),
-                    config.humidities.len()
-                ),
-                "leave [humidity] out to take those of the target",
-            ));
-        }
-    }
-    check_target(&target, config.humidities.len()).map_err(place)?;
-    Ok(target)
 }
 
 pub fn main(arguments: &Arguments) -> Result<()> {

@@ -255,7 +255,7 @@ fn write_npy(path: &Path, lattices: &Lattices, branches: &[Branch]) -> Result<()
 
 fn picture(branches: &[Branch]) -> Figure {
     let mut figure =
-        Figure::new("Sorption isotherm", "relative humidity", "filling").y_range(0.0, 1.25);
+        Figure::new("Sorption isotherm", "relative humidity", "filling").y_range(0.0, 1.05);
     for branch in branches {
         let curve = branch.isotherms.lattice(0);
         let points: Vec<(f64, f64)> =

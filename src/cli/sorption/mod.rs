@@ -5,6 +5,7 @@ mod design;
 mod generate;
 mod gradient;
 mod isotherm;
+mod target;
 
 use std::path::{Path, PathBuf};
 
@@ -32,6 +33,8 @@ enum What {
     Gradient(gradient::Arguments),
     /// Find a pore matrix for a wanted isotherm
     Design(design::Arguments),
+    /// Isotherms to aim at: reference cases by name, random ones from a seed
+    Target(target::Arguments),
     /// Random lattices of varied pore size and porosity
     Generate(generate::Arguments),
     /// The truncated scheme against converged densities over random lattices
@@ -152,6 +155,7 @@ pub fn main(arguments: Arguments) -> Result<()> {
         What::Isotherm(arguments) => isotherm::main(&arguments),
         What::Gradient(arguments) => gradient::main(&arguments),
         What::Design(arguments) => design::main(&arguments),
+        What::Target(arguments) => target::main(&arguments),
         What::Generate(arguments) => generate::main(&arguments),
         What::Validate(arguments) => generate::validate(&arguments),
     }

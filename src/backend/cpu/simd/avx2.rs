@@ -4,7 +4,7 @@ use std::arch::x86_64::*;
 use std::ops::{Add, Mul, Neg, Sub};
 
 use super::avx512::sum8;
-use super::{CLUSTER, EXP2, Lanes, lanewise_power};
+use super::{CLUSTER, EXP2, Lanes, lanewise_power, select_rare};
 use crate::potential::{Distance, Rare, Real, Term};
 
 /// Eight f32 lanes. Made only where AVX2 and FMA were detected, which is what makes the
@@ -117,15 +117,7 @@ impl Real for Avx2 {
 
     #[inline(always)]
     fn select_rare(mask: __m256, usual: Term<Self>, rare: impl Rare<Self>) -> Term<Self> {
-        if Self::count(mask) != 0 {
-            let rare = rare.term();
-            Term {
-                energy: Self::select(mask, rare.energy, usual.energy),
-                virial: Self::select(mask, rare.virial, usual.virial),
-            }
-        } else {
-            usual
-        }
+        select_rare(mask, usual, rare)
     }
 }
 

@@ -3,7 +3,7 @@
 use std::arch::x86_64::*;
 use std::ops::{Add, Mul, Neg, Sub};
 
-use super::{CLUSTER, EXP2, Lanes, lanewise_power};
+use super::{CLUSTER, EXP2, Lanes, lanewise_power, select_rare};
 use crate::potential::{Distance, Rare, Real, Term};
 
 /// Sixteen f32 lanes. Made only where AVX-512 F and DQ were detected, which is what makes the
@@ -116,15 +116,7 @@ impl Real for Avx512 {
 
     #[inline(always)]
     fn select_rare(mask: __mmask16, usual: Term<Self>, rare: impl Rare<Self>) -> Term<Self> {
-        if mask != 0 {
-            let rare = rare.term();
-            Term {
-                energy: Self::select(mask, rare.energy, usual.energy),
-                virial: Self::select(mask, rare.virial, usual.virial),
-            }
-        } else {
-            usual
-        }
+        select_rare(mask, usual, rare)
     }
 }
 

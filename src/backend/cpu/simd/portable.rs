@@ -2,7 +2,7 @@
 
 use std::ops::{Add, Mul, Neg, Sub};
 
-use super::{CLUSTER, EXP2, Lanes, lanewise_power};
+use super::{CLUSTER, EXP2, Lanes, lanewise_power, select_rare};
 use crate::potential::{Distance, Rare, Real, Term};
 
 /// Eight f32 lanes.
@@ -146,15 +146,7 @@ impl Real for Portable {
 
     #[inline(always)]
     fn select_rare(mask: [bool; 8], usual: Term<Self>, rare: impl Rare<Self>) -> Term<Self> {
-        if mask.contains(&true) {
-            let rare = rare.term();
-            Term {
-                energy: Self::select(mask, rare.energy, usual.energy),
-                virial: Self::select(mask, rare.virial, usual.virial),
-            }
-        } else {
-            usual
-        }
+        select_rare(mask, usual, rare)
     }
 }
 

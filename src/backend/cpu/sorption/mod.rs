@@ -3,6 +3,7 @@
 
 mod gradient;
 mod grid;
+mod passes;
 mod walker;
 
 use rayon::prelude::*;
@@ -12,7 +13,8 @@ use crate::error::Result;
 use crate::sorption::{
     Gradients, Isotherms, Lattices, Loss, Reduced, Scheme, SorptionPlan, Start, check, divisor,
 };
-use grid::{Couplings, Density, Grid, Passes};
+use grid::Grid;
+use passes::{Density, Iterations, Matrix};
 
 /// Isotherms of every lattice.
 pub(super) fn isotherms(
@@ -56,16 +58,17 @@ pub(super) fn gradients(
     Ok(all)
 }
 
+/// Lattices side by side of a truncated scheme.
+const SIDE_BY_SIDE: usize = 4;
+
 /// Lattices that lie side by side. A truncated scheme makes the same number of iterations for all
 /// of them; a converged one walks with each lattice at its own pace.
 fn groups(lattices: &Lattices, plan: &SorptionPlan) -> Vec<std::ops::Range<usize>> {
     let most = match plan.scheme {
         Scheme::Converged { .. } => 1,
         Scheme::Truncated { .. } => {
-            // Rows that are whole vectors of 16, unless a row is long anyway.
-            let nx = lattices.shape().size[2];
-            let whole = 16 >> nx.trailing_zeros().min(4);
-            if nx >= 256 { 1 } else { whole }
+            // The frame around short rows costs less beside several lattices.
+            if lattices.shape().size[2] >= 256 { 1 } else { SIDE_BY_SIDE }
         }
     };
     let count = lattices.count();
@@ -74,9 +77,11 @@ fn groups(lattices: &Lattices, plan: &SorptionPlan) -> Vec<std::ops::Range<usize
 
 /// Some lattices side by side.
 struct Group {
-    passes: Passes,
+    level: Level,
+    grid: Grid,
     reduced: Reduced,
     range: std::ops::Range<usize>,
+    /// η, zero in the frame.
     eta: Vec<f32>,
     /// w_mf/kT Σ_j (1 − η_j), times −log₂ e.
     attraction: Vec<f32>,
@@ -104,7 +109,8 @@ impl Group {
         });
         let zero = vec![0.0; grid.len()];
         let mut group = Self {
-            passes: Passes { level, grid },
+            level,
+            grid,
             reduced,
             eta,
             attraction,
@@ -121,14 +127,30 @@ impl Group {
     fn starting(&self, start: Start) -> Vec<f32> {
         match start {
             Start::Empty => vec![0.0; self.eta.len()],
-            Start::Full => self.eta.clone(),
+            Start::Full => {
+                let mut full = self.eta.clone();
+                self.grid.wrap(&mut full);
+                full
+            }
         }
+    }
+
+    fn matrix(&self) -> Matrix<'_> {
+        let Self { level, grid, eta, attraction, .. } = self;
+        Matrix { level: *level, grid: *grid, eta, attraction }
+    }
+
+    /// The matrix, and everything that a walk changes: densities, F of them, workspace.
+    fn parts(&mut self) -> (Matrix<'_>, [&mut Vec<f32>; 5]) {
+        let Self { level, grid, eta, attraction, density, next, scratch, .. } = self;
+        let [a, b, c] = scratch;
+        (Matrix { level: *level, grid: *grid, eta, attraction }, [density, next, a, b, c])
     }
 
     fn rule(&self, field: f64) -> Density {
         let scale = -std::f64::consts::LOG2_E;
         let fluid = (scale * self.reduced.fluid) as f32;
-        Density(Couplings { fluid }, (scale * field) as f32)
+        Density { fluid, field: (scale * field) as f32 }
     }
 
     /// Follows the path: isotherms lattice by lattice, and the densities at every point.
@@ -143,14 +165,9 @@ impl Group {
             match plan.scheme {
                 Scheme::Truncated { iterations } => {
                     let rule = self.rule(field);
-                    self.passes.iterate(
-                        iterations,
-                        &self.eta,
-                        &self.attraction,
-                        &mut self.density,
-                        &mut self.next,
-                        rule,
-                    );
+                    let (matrix, [density, other, ..]) = self.parts();
+                    let count = iterations;
+                    matrix.level.run(Iterations { matrix, count, density, other, rule });
                 }
                 Scheme::Converged { tolerance, most_iterations } => {
                     let direction = plan.path.direction(point);
@@ -161,8 +178,7 @@ impl Group {
                 }
             }
             for lane in 0..lanes {
-                filling[lane][point] =
-                    self.passes.grid.sum(lane, &self.density) / self.divisors[lane];
+                filling[lane][point] = self.grid.sum(lane, &self.density) / self.divisors[lane];
             }
             densities.push(self.density.clone());
         }
@@ -177,7 +193,7 @@ impl Group {
 
     /// Arrays of points as \[lattice\]\[point\]\[site\].
     fn unpack(&self, arrays: &[Vec<f32>]) -> Vec<f64> {
-        let grid = &self.passes.grid;
+        let grid = &self.grid;
         let mut flat = Vec::new();
         for lane in 0..grid.lanes {
             for array in arrays {

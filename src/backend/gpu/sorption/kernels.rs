@@ -24,6 +24,9 @@ pub(super) const KEEP_DENSITIES: u32 = 1;
 pub(super) const COTANGENT_OF_SITES: u32 = 2;
 pub(super) const START_FULL: u32 = 4;
 
+/// Trees over a workgroup, for every kernel that knows its THREADS.
+pub(super) const REDUCE: &str = include_str!("../../../../shaders/sorption/reduce.wgsl");
+
 /// What a kernel does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Kernel {
@@ -91,7 +94,7 @@ impl Spread {
                     .join("\n");
             }
         };
-        [common, &constants, small, own].join("\n")
+        [common, &constants, REDUCE, small, own].join("\n")
     }
 }
 
@@ -228,7 +231,7 @@ mod tests {
 
     #[test]
     fn every_pass_over_large_lattices_is_valid() {
-        use crate::backend::gpu::sorption::large::{Pass, wgsl};
+        use crate::backend::gpu::sorption::passes::{Pass, wgsl};
         for three in [false, true] {
             for pass in Pass::ALL {
                 check(&wgsl(three), pass.entry(), &format!("{pass:?}"));

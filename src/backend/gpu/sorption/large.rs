@@ -2,112 +2,25 @@
 //! walk as on the cpu. A pass moves whole lattices, so that the few numbers the host reads after
 //! some of them do not matter.
 
-use std::collections::HashMap;
-
 use bytemuck::cast_slice;
 
 use super::super::GpuBackend;
 use super::super::buffers::map;
 use super::kernels::{self, Parameters};
+use super::memory::{NUMBERS, UNIFORM, bind, create, part_size, read_back};
+use super::passes::{Pass, Passes};
 use super::{DIVERGES, NOISE};
 use crate::error::{Error, Result};
 use crate::sorption::solver::{BOUND_PASSES, Residual, Series, Walker, walk};
 use crate::sorption::{
-    Cotangent, Dimension, Gradients, Isotherms, Lattices, Loss, Reduced, Scheme, SorptionPlan,
-    Start, check_cotangent, density_cotangent, direct_derivative, divisor,
+    Dimension, Gradients, Isotherms, Judged, Lattices, Loss, Reduced, Scheme, SorptionPlan, Start,
+    divisor,
 };
 
 /// Passes of one submission: some milliseconds on hardware, below a second in software.
 const PASSES: u32 = 32;
 /// Iterations of the adjoint after which it is said to diverge.
 const MOST_RELAXATIONS: u32 = 20_000;
-
-/// A pass of shaders/sorption/large.wgsl.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) enum Pass {
-    Attract,
-    StepForward,
-    Ray,
-    SafeLength,
-    MoveOn,
-    Judge,
-    FirstTerm,
-    NextTerm,
-    LargestTerms,
-    Linearize,
-    Relax,
-    Contribute,
-    Pull,
-    Back,
-    Accumulate,
-}
-
-impl Pass {
-    pub const ALL: [Self; 15] = [
-        Self::Attract,
-        Self::StepForward,
-        Self::Ray,
-        Self::SafeLength,
-        Self::MoveOn,
-        Self::Judge,
-        Self::FirstTerm,
-        Self::NextTerm,
-        Self::LargestTerms,
-        Self::Linearize,
-        Self::Relax,
-        Self::Contribute,
-        Self::Pull,
-        Self::Back,
-        Self::Accumulate,
-    ];
-
-    pub fn entry(self) -> &'static str {
-        match self {
-            Self::Attract => "attract",
-            Self::StepForward => "step_forward",
-            Self::Ray => "ray",
-            Self::SafeLength => "safe_length",
-            Self::MoveOn => "move_on",
-            Self::Judge => "judge",
-            Self::FirstTerm => "first_term",
-            Self::NextTerm => "next_term",
-            Self::LargestTerms => "largest_terms",
-            Self::Linearize => "linearize",
-            Self::Relax => "relax",
-            Self::Contribute => "contribute",
-            Self::Pull => "pull",
-            Self::Back => "back",
-            Self::Accumulate => "accumulate",
-        }
-    }
-}
-
-/// The complete WGSL of the passes.
-pub(super) fn wgsl(three: bool) -> String {
-    [
-        include_str!("../../../../shaders/sorption/common.wgsl"),
-        &format!("const THREE: bool = {three};\n"),
-        include_str!("../../../../shaders/sorption/large.wgsl"),
-    ]
-    .join("\n")
-}
-
-/// Compiled passes.
-#[derive(Debug)]
-pub(super) struct Passes(HashMap<Pass, wgpu::ComputePipeline>);
-
-impl Passes {
-    pub fn new(backend: &GpuBackend, three: bool) -> Result<Self> {
-        let text = wgsl(three);
-        Pass::ALL
-            .into_iter()
-            .map(|pass| {
-                Ok((pass, kernels::compile_text(&backend.context, pass.entry(), text.clone())?))
-            })
-            .collect::<Result<_>>()
-            .map(Self)
-    }
-}
 
 /// Which buffer a binding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -170,40 +83,10 @@ impl<'a> Large<'a> {
         let shape = lattices.shape();
         let sites = lattices.sites();
         let bytes = 4 * sites as u64;
-        let available =
-            context.limits.max_storage_buffer_binding_size.min(context.limits.max_buffer_size);
-        if bytes > available {
-            return Err(Error::Capacity {
-                what: "the densities of one lattice (bytes)".into(),
-                needed: bytes,
-                available,
-                device: context.description.name.clone(),
-            });
-        }
+        part_size([0, 0, 0, 0, bytes], context.largest_binding(), &context.description.name)?;
         let [nz, ny, nx] = shape.size.map(|n| n as u32);
         let groups = [nx.div_ceil(16), ny.div_ceil(16), nz];
-        let storage = |label: &'static str, size: u64| {
-            context.guarded(label, || {
-                context.device.create_buffer(&wgpu::BufferDescriptor {
-                    label: Some(label),
-                    size: size.max(16),
-                    usage: wgpu::BufferUsages::STORAGE
-                        | wgpu::BufferUsages::COPY_DST
-                        | wgpu::BufferUsages::COPY_SRC,
-                    mapped_at_creation: false,
-                })
-            })
-        };
-        let plain = |label: &'static str, size: u64, usage| {
-            context.guarded(label, || {
-                context.device.create_buffer(&wgpu::BufferDescriptor {
-                    label: Some(label),
-                    size,
-                    usage,
-                    mapped_at_creation: false,
-                })
-            })
-        };
+        let storage = |label: &str, size: u64| create(context, label, size, NUMBERS);
         let reduced = plan.model.reduced(shape.dimension);
         let partial_bytes = 8 * groups.iter().map(|g| u64::from(*g)).product::<u64>();
         let mut large = Self {
@@ -224,16 +107,13 @@ impl<'a> Large<'a> {
             reduced,
             groups,
             layout: kernels::layout(context),
-            uniform: plain(
-                "parameters",
-                size_of::<Parameters>() as u64,
-                wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST,
-            )?,
+            uniform: create(context, "parameters", size_of::<Parameters>() as u64, UNIFORM)?,
             eta: storage("lattice", bytes)?,
             partial: storage("partial results", partial_bytes)?,
-            partial_staging: plain(
+            partial_staging: create(
+                context,
                 "staging",
-                partial_bytes.max(16),
+                partial_bytes,
                 wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST,
             )?,
             arrays: ARRAYS.iter().map(|_| storage("sites", bytes)).collect::<Result<_>>()?,
@@ -294,19 +174,7 @@ impl<'a> Large<'a> {
             self.buffer(third, 7),
             self.buffer(fourth, 8),
         ];
-        let entries: Vec<wgpu::BindGroupEntry<'_>> = buffers
-            .iter()
-            .enumerate()
-            .map(|(binding, buffer)| wgpu::BindGroupEntry {
-                binding: binding as u32,
-                resource: buffer.as_entire_binding(),
-            })
-            .collect();
-        self.backend.context.device.create_bind_group(&wgpu::BindGroupDescriptor {
-            label: Some("sorption"),
-            layout: &self.layout,
-            entries: &entries,
-        })
+        bind(&self.backend.context, &self.layout, &buffers)
     }
 
     /// Passes in one submission. Slots: source, first, result, second, third, fourth.
@@ -319,7 +187,7 @@ impl<'a> Large<'a> {
             {
                 let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
                 for (kernel, slots) in passes {
-                    pass.set_pipeline(&self.passes.0[kernel]);
+                    pass.set_pipeline(self.passes.get(*kernel));
                     pass.set_bind_group(0, &self.group(*slots), &[]);
                     let [x, y, z] = self.groups;
                     pass.dispatch_workgroups(x, y, z);
@@ -351,22 +219,7 @@ impl<'a> Large<'a> {
     }
 
     fn read(&self, slot: Slot) -> Result<Vec<f32>> {
-        let context = &self.backend.context;
-        let bytes = 4 * self.sites as u64;
-        let staging = context.guarded("reading back", || {
-            let staging = context.device.create_buffer(&wgpu::BufferDescriptor {
-                label: Some("staging"),
-                size: bytes,
-                usage: wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST,
-                mapped_at_creation: false,
-            });
-            let mut encoder =
-                context.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
-            encoder.copy_buffer_to_buffer(self.buffer(slot, 0), 0, &staging, 0, bytes);
-            context.queue.submit([encoder.finish()]);
-            staging
-        })?;
-        map(context, &staging)
+        read_back(&self.backend.context, self.buffer(slot, 0), 4 * self.sites as u64)
     }
 
     fn set(&mut self, field: f64, direction: f64) {
@@ -485,14 +338,7 @@ impl<'a> Large<'a> {
         use Slot::*;
         let context = &self.backend.context;
         while self.kept.len() < iterations as usize {
-            let kept = context.guarded("kept iterations", || {
-                context.device.create_buffer(&wgpu::BufferDescriptor {
-                    label: Some("kept iteration"),
-                    size: (4 * self.sites as u64).max(16),
-                    usage: wgpu::BufferUsages::STORAGE,
-                    mapped_at_creation: false,
-                })
-            })?;
+            let kept = create(context, "kept iteration", 4 * self.sites as u64, NUMBERS)?;
             self.kept.push(kept);
         }
         self.write(Adjoint, &vec![0.0; self.sites]);
@@ -641,12 +487,9 @@ pub(super) fn gradients(
             Vec::new()
         };
         let isotherm = all.isotherms.lattice(index).to_vec();
-        let (value, cotangent): (f64, Cotangent) = loss.evaluate(index, &isotherm, &kept);
-        check_cotangent(&cotangent, points, sites)?;
-        let direct = direct_derivative(&cotangent, plan.mean, &isotherm, divisor);
+        let judged = Judged::new(loss, plan.mean, index, eta, &isotherm, &kept)?;
         let wanted = |point| -> Vec<f32> {
-            let own = density_cotangent(&cotangent, point, sites, divisor);
-            own.into_iter().map(|g| g as f32).collect()
+            judged.of_densities(point, sites).into_iter().map(|g| g as f32).collect()
         };
         large.write(Slot::Gradient, &vec![0.0; sites]);
         let mut diverging = vec![false; points];
@@ -667,8 +510,8 @@ pub(super) fn gradients(
             }
         }
         let gradient: Vec<f64> =
-            large.read(Slot::Gradient)?.into_iter().map(|g| f64::from(g) + direct).collect();
-        all.push(value, &gradient, &diverging);
+            large.read(Slot::Gradient)?.into_iter().map(|g| f64::from(g) + judged.direct).collect();
+        all.push(judged.value, &gradient, &diverging);
         if let Some(all) = &mut all.isotherms.densities {
             all.extend(kept);
         }

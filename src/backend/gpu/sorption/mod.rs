@@ -3,6 +3,8 @@
 
 mod kernels;
 mod large;
+mod memory;
+mod passes;
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -11,16 +13,16 @@ use std::time::Instant;
 use bytemuck::{Pod, cast_slice};
 
 use super::GpuBackend;
-use super::buffers::map;
 use super::context::Context;
 use crate::error::Result;
 use crate::sorption::{
-    Cotangent, Gradients, Isotherms, Lattices, Loss, Scheme, Shifted, SorptionPlan, Start, check,
-    check_cotangent, density_cotangent, direct_derivative, divisor,
+    Cotangent, Gradients, Isotherms, Judged, Lattices, Loss, Scheme, Shifted, SorptionPlan, Start,
+    check, divisor,
 };
 use kernels::{
     COTANGENT_OF_SITES, KEEP_DENSITIES, Kernel, MOST_SITES, Parameters, START_FULL, Spread,
 };
+use memory::{NUMBERS, UNIFORM, bind, bytes, create, part_size, read_back};
 
 /// Seconds that one submission should take: far below every driver's watchdog.
 const CHUNK_SECONDS: f64 = 0.1;
@@ -28,9 +30,6 @@ const CHUNK_SECONDS: f64 = 0.1;
 const NOISE: f64 = 2.5e-7;
 /// As on the cpu.
 const DIVERGES: f64 = 1e-3;
-/// Bytes of all buffers of one part of a batch at most.
-const PART_BYTES: u64 = 1 << 30;
-
 /// Kernels compiled so far.
 #[derive(Debug, Default)]
 pub(super) struct Programs {
@@ -64,7 +63,7 @@ pub(super) fn isotherms(
     if lattices.sites() > MOST_SITES {
         return large::isotherms(backend, lattices, plan);
     }
-    let size = part_size(backend, lattices, plan, None);
+    let size = part_of(backend, lattices, plan, None)?;
     let mut all = Isotherms::empty(plan.path.humidities.len(), plan.densities);
     for first in (0..lattices.count()).step_by(size) {
         let part = lattices.range(first..(first + size).min(lattices.count()));
@@ -86,7 +85,7 @@ pub(super) fn gradients(
     if lattices.sites() > MOST_SITES {
         return large::gradients(backend, lattices, plan, loss);
     }
-    let size = part_size(backend, lattices, plan, Some(loss.needs_densities()));
+    let size = part_of(backend, lattices, plan, Some(loss.needs_densities()))?;
     let mut all = Gradients::empty(plan.path.humidities.len(), plan.densities);
     for first in (0..lattices.count()).step_by(size) {
         let part = lattices.range(first..(first + size).min(lattices.count()));
@@ -116,18 +115,16 @@ fn gradients_of_part(
             None => &[],
         };
         let isotherm = isotherms.lattice(lattice);
-        let (value, cotangent) = loss.evaluate(lattice, isotherm, own);
-        check_cotangent(&cotangent, points, sites)?;
-        let divisor = divisor(plan.mean, lattices.lattice(lattice));
-        direct.push(direct_derivative(&cotangent, plan.mean, isotherm, divisor));
-        values.push(value);
-        match &cotangent {
+        let eta = lattices.lattice(lattice);
+        let judged = Judged::new(loss, plan.mean, lattice, eta, isotherm, own)?;
+        direct.push(judged.direct);
+        values.push(judged.value);
+        match &judged.cotangent {
             Cotangent::Isotherm(c) if !loss.needs_densities() => {
-                weights.extend(c.iter().map(|c| (c / divisor) as f32));
+                weights.extend(c.iter().map(|c| (c / judged.divisor) as f32));
             }
             _ => (0..points).for_each(|point| {
-                let own = density_cotangent(&cotangent, point, sites, divisor);
-                weights.extend(own.into_iter().map(|c| c as f32));
+                weights.extend(judged.of_densities(point, sites).into_iter().map(|c| c as f32));
             }),
         }
     }
@@ -148,44 +145,16 @@ fn gradients_of_part(
     Ok(all)
 }
 
-/// Floats a lattice needs in the buffer of densities, of cotangents and of kept iterations.
-fn floats(plan: &SorptionPlan, sites: u64, densities: bool, gradient: Option<bool>) -> [u64; 3] {
-    let points = plan.path.humidities.len() as u64;
-    let iterations = match plan.scheme {
-        Scheme::Truncated { iterations } => u64::from(iterations),
-        Scheme::Converged { .. } => 0,
-    };
-    [
-        if densities || gradient.is_some() { points * sites } else { 0 },
-        match gradient {
-            None => 0,
-            Some(false) => points,
-            Some(true) => points * sites,
-        },
-        if gradient.is_some() { iterations * sites } else { 0 },
-    ]
-}
-
-/// Lattices that fit into the device's buffers at once.
-fn part_size(
+/// [`part_size`] of a batch on a device.
+fn part_of(
     backend: &GpuBackend,
     lattices: &Lattices,
     plan: &SorptionPlan,
     gradient: Option<bool>,
-) -> usize {
+) -> Result<usize> {
     let context = &backend.context;
-    let sites = lattices.sites();
-    let binding =
-        context.limits.max_storage_buffer_binding_size.min(context.limits.max_buffer_size);
-    let needed = floats(plan, sites as u64, plan.densities, gradient);
-    let largest = needed.into_iter().max().unwrap_or(0).max(sites as u64) * 4;
-    let whole = (needed.iter().sum::<u64>() + 4 * sites as u64) * 4;
-    // Indices are 32 bits wide.
-    let most = (binding / largest).min(PART_BYTES / whole).min((1 << 30) / largest.max(1));
-    if let Some(forced) = context.options.sorption_part {
-        return forced.max(1).min(lattices.count());
-    }
-    (most.max(1) as usize).min(lattices.count())
+    let need = bytes(plan, lattices.sites() as u64, plan.densities, gradient);
+    part_size(need, context.largest_binding(), &context.description.name)
 }
 
 /// A part of a batch on the device.
@@ -243,17 +212,18 @@ impl<'a> Run<'a> {
             ],
             limits: [NOISE as f32, DIVERGES as f32, 0.0, 0.0],
         };
-        let [kept_densities, weights, kept] = floats(plan, sites, densities, gradient);
+        let [kept_densities, weights, kept, outcome, field] =
+            bytes(plan, sites, densities, gradient).map(|bytes| count * bytes);
         let sizes = [
             size_of::<Parameters>() as u64,
-            4 * count * sites,
+            field,
             8 * points as u64,
-            4 * count * sites,
-            16 * count * points as u64,
-            4 * count * kept_densities,
-            4 * count * weights,
-            4 * count * kept,
-            if gradient.is_some() { 4 * count * sites } else { 0 },
+            field,
+            outcome,
+            kept_densities,
+            weights,
+            kept,
+            if gradient.is_some() { field } else { 0 },
         ];
         let labels = [
             "parameters",
@@ -268,22 +238,8 @@ impl<'a> Run<'a> {
         ];
         let mut buffers = Vec::new();
         for (binding, (size, label)) in sizes.into_iter().zip(labels).enumerate() {
-            let usage = match binding {
-                0 => wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST,
-                _ => {
-                    wgpu::BufferUsages::STORAGE
-                        | wgpu::BufferUsages::COPY_DST
-                        | wgpu::BufferUsages::COPY_SRC
-                }
-            };
-            buffers.push(context.guarded(label, || {
-                context.device.create_buffer(&wgpu::BufferDescriptor {
-                    label: Some(label),
-                    size: size.max(16),
-                    usage,
-                    mapped_at_creation: false,
-                })
-            })?);
+            let usage = if binding == 0 { UNIFORM } else { NUMBERS };
+            buffers.push(create(context, label, size, usage)?);
         }
         let eta: Vec<f32> = lattices.eta().iter().map(|e| *e as f32).collect();
         context.queue.write_buffer(&buffers[ETA], 0, cast_slice(&eta));
@@ -314,29 +270,17 @@ impl<'a> Run<'a> {
         let context = &self.backend.context;
         let pipeline = self.backend.sorption.get(context, kernel, self.spread)?;
         context.queue.write_buffer(&self.buffers[0], 0, bytemuck::bytes_of(&parameters));
-        let entries: Vec<wgpu::BindGroupEntry<'_>> = self
-            .buffers
-            .iter()
-            .enumerate()
-            .map(|(binding, buffer)| wgpu::BindGroupEntry {
-                binding: binding as u32,
-                resource: buffer.as_entire_binding(),
-            })
-            .collect();
+        let buffers: Vec<&wgpu::Buffer> = self.buffers.iter().collect();
         let clock = Instant::now();
         context.guarded("a sorption dispatch", || {
-            let group = context.device.create_bind_group(&wgpu::BindGroupDescriptor {
-                label: Some("sorption"),
-                layout: &self.layout,
-                entries: &entries,
-            });
+            let group = bind(context, &self.layout, &buffers);
             let mut encoder =
                 context.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
             {
                 let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
                 pass.set_pipeline(&pipeline);
                 pass.set_bind_group(0, &group, &[]);
-                let most = u64::from(context.limits.max_compute_workgroups_per_dimension);
+                let most = u64::from(context.longest_dispatch());
                 let rows = groups.div_ceil(most);
                 pass.dispatch_workgroups(groups.div_ceil(rows) as u32, rows as u32, 1);
             }
@@ -381,21 +325,7 @@ impl<'a> Run<'a> {
     }
 
     fn read<T: Pod>(&self, buffer: usize, bytes: u64) -> Result<Vec<T>> {
-        let context = &self.backend.context;
-        let staging = context.guarded("reading back", || {
-            let staging = context.device.create_buffer(&wgpu::BufferDescriptor {
-                label: Some("staging"),
-                size: bytes,
-                usage: wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST,
-                mapped_at_creation: false,
-            });
-            let mut encoder =
-                context.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
-            encoder.copy_buffer_to_buffer(&self.buffers[buffer], 0, &staging, 0, bytes);
-            context.queue.submit([encoder.finish()]);
-            staging
-        })?;
-        map(context, &staging)
+        read_back(&self.backend.context, &self.buffers[buffer], bytes)
     }
 
     fn isotherms(&self, densities: bool) -> Result<Isotherms> {
