@@ -76,7 +76,7 @@ kind = "radial"
 neighbors = ["O"]
 cutoff = 8.0
 L = 0.2
-r = { from = 1.6, to = 6.4, step = 0.6 }
+r = [0.1, 1.6, 2.2, 2.8, 3.4, 4.0, 4.6, 5.2, 5.8, 6.4]   # none is at 0.1 Å
 [learning]
 splits = 3
 [analysis]
@@ -121,6 +121,7 @@ fn one_configuration_goes_from_a_melt_quench_to_the_page() {
         .stdout(predicate::str::contains("168 atoms of 2 glasses, 39.9 % mobile"))
         .stdout(predicate::str::contains("on glasses not learned from"))
         .stderr(predicate::str::contains("comes first"))
+        .stderr(predicate::str::contains("the same for all atoms: radial Na-O r=0.10 L=0.2"))
         .stderr(predicate::str::contains("Not after 1000"));
     for name in ["model.toml", "softness.json", "report.html", "weights.csv", "mobility.svg"] {
         assert!(page.join(name).is_file(), "{name}");

@@ -2,6 +2,7 @@
 
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use fulgurite::analysis::motion::Estimate;
@@ -14,7 +15,7 @@ use fulgurite::report::write_softness;
 use fulgurite::softness::{SoftnessModel, Study};
 use fulgurite::system::{Structure, Units};
 use fulgurite::{Error, Result};
-use indicatif::{ProgressBar, ProgressDrawTarget};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::progress::Bar;
 use super::run::stop_on_signals;
@@ -108,9 +109,12 @@ fn study(arguments: &StudyArguments, report: bool) -> Result<()> {
             ProgressDrawTarget::hidden()
         },
     );
+    if let Ok(style) = ProgressStyle::with_template("{spinner} {elapsed}  {msg}") {
+        bar.set_style(style);
+    }
+    bar.enable_steady_tick(Duration::from_millis(200));
     let study = Study::of(&plan, backend, &mut |what| {
         bar.set_message(what.to_owned());
-        bar.tick();
     })?;
     bar.finish_and_clear();
     study.write(output)?;

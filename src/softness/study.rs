@@ -208,6 +208,16 @@ impl Study {
                     .into(),
             );
         }
+        let constant: Vec<&str> = (0..width)
+            .filter(|k| !all.standardizer.kept.contains(k))
+            .map(|k| samples.columns[k].as_str())
+            .collect();
+        if !constant.is_empty() {
+            notes.push(format!(
+                "Left out, because the same for all atoms: {}.",
+                constant.join(", ")
+            ));
+        }
         let curve = roc(&softness, &samples.mobile);
         let model = SoftnessModel::new(
             &plan.descriptors,
