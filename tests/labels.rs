@@ -41,7 +41,7 @@ fn frames(path: &Path) -> Vec<Structure> {
 
 #[test]
 fn nonaffine_displacements_equal_ovitos() {
-    let array = read_npy(&oracle().with_file_name("d2min-ovito.npy")).expect("oracle");
+    let array = read_npy(oracle().with_file_name("d2min-ovito.npy")).expect("oracle");
     let wanted = &array.data;
     for (statistic, mean) in [("sum", false), ("mean", true)] {
         let definition = definition(&format!(
@@ -145,7 +145,7 @@ fn jumps_are_events_with_the_closed_form_of_p_hop() {
     steps(&path, 80);
     // Windows of 2 × 5 frames, 2 time units apart.
     let text = "kind = \"hop\"\ntime = 20\nremove_drift = false\n[hop]\nquiet = 30\n";
-    let labels = silent(|c| compute(&definition(text), &[path.clone()], c)).expect("labels");
+    let labels = silent(|c| compute(&definition(text), std::slice::from_ref(&path), c)).expect("labels");
     let strength = |d: f64, s: i64| d * d * ((6.0 - s as f64) / 6.0).powf(1.5);
     assert_eq!(labels.events.len(), 3);
     for (event, jump, d) in
@@ -183,6 +183,16 @@ fn jumps_are_events_with_the_closed_form_of_p_hop() {
         "{:?}",
         labels.notes
     );
+    // The frame before the maximum, which is the last in the old cage.
+    let jump = text.replace("quiet = 30", "quiet = 30\nabout = \"jump\"");
+    let labels = silent(|c| compute(&definition(&jump), std::slice::from_ref(&path), c)).expect("labels");
+    let soft: Vec<(u64, usize)> = labels
+        .by_origin()
+        .flat_map(|(o, _, mobile)| {
+            o.atoms.iter().zip(mobile).filter(|(_, m)| **m).map(|(&a, _)| (o.frame, a))
+        })
+        .collect();
+    assert_eq!(soft, [(18, 0), (43, 0)]);
 }
 
 #[test]
@@ -221,7 +231,7 @@ fn the_number_of_threads_changes_nothing() {
     let with = |threads: usize| -> Vec<Labels> {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads");
         [&hop, &affine]
-            .map(|d| pool.install(|| silent(|c| compute(d, &[path.clone()], c))).expect("labels"))
+            .map(|d| pool.install(|| silent(|c| compute(d, std::slice::from_ref(&path), c))).expect("labels"))
             .into()
     };
     for (one, three) in with(1).iter().zip(&with(3)) {
@@ -318,10 +328,10 @@ fn inherent_structures_of_frames_are_equal_on_all_devices() {
                 [threshold]\nkind = \"fixed\"\nvalue = 0.01";
     let cpu = CpuBackend::new();
     let mut context = Context { minimizer: Some((&cpu, &force_field)), progress: &mut |_| {} };
-    let labels = compute(&definition(text), &[path.clone()], &mut context).expect("labels");
+    let labels = compute(&definition(text), std::slice::from_ref(&path), &mut context).expect("labels");
     assert!(labels.fraction < 0.01, "{}", labels.fraction);
     let thermal = text.replace("inherent = true\n", "");
-    let labels = compute(&definition(&thermal), &[path.clone()], &mut context).expect("labels");
+    let labels = compute(&definition(&thermal), std::slice::from_ref(&path), &mut context).expect("labels");
     assert!(labels.fraction > 0.95, "{}", labels.fraction);
     let error = silent(|c| compute(&definition(text), &[path], c)).expect_err("no force field");
     assert!(error.to_string().contains("inherent structures need a force field"), "{error}");

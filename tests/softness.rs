@@ -230,3 +230,108 @@ fn one_configuration_goes_from_a_melt_quench_to_the_page() {
         assert!(!output.exists(), "{set} left {}", output.display());
     }
 }
+
+/// A Kob-Andersen liquid in which every atom jumps now and then.
+const LIQUID: &str = r#"
+title = "small liquid"
+forcefield = "kob-andersen"
+[structure]
+composition = "A80B20"
+atoms = 500
+density = 1.2
+minimum_distances = { default = 0.7 }
+[dynamics]
+timestep = 0.005
+thermostat = "nose-hoover"
+relaxation = 0.5
+[output]
+thermo = 5
+trajectory = 1
+checkpoint = 200
+[analysis]
+rdf_cutoff = 3.0
+rdf_bin = 0.02
+[[stage]]
+name = "minimize"
+kind = "minimize"
+force_tolerance = 1.0
+max_steps = 300
+[[stage]]
+name = "settle"
+kind = "hold"
+temperature = 1.0
+duration = 2
+thermostat = "langevin"
+relaxation = 0.2
+displacement_cap = 0.02
+[[stage]]
+name = "cool"
+kind = "ramp"
+from = 1.0
+to = 0.6
+rate = 0.05
+snapshots = [0.9, 0.75, 0.6]
+[[branch]]
+name = "at"
+from = "cool"
+duration = 60
+"#;
+
+const JUMPS: &str = r#"
+[data]
+run = "RUN"
+config = "liquid.toml"
+temperature = 0.6
+[label]
+kind = "hop"
+time = 10
+[label.hop]
+quiet = 8
+[descriptors]
+centres = ["A"]
+species = ["A", "B"]
+[[descriptors.descriptor]]
+kind = "radial"
+cutoff = 3.0
+delta = 0.1
+r = { from = 0.8, to = 2.6, step = 0.2 }
+[learning]
+loss = "squared-hinge"
+splits = 3
+[analysis]
+bins = 5
+bands = 3
+saturation = 0.95
+correlation_cutoff = 3
+"#;
+
+#[test]
+fn jumps_of_a_liquid_are_learned_by_a_support_vector_machine() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let here = directory.path();
+    write(here, "liquid.toml", LIQUID);
+    let run = here.join("run");
+    let config = write(here, "jumps.toml", &JUMPS.replace("RUN", run.to_str().expect("a path")));
+    let page = here.join("page");
+    fulgurite()
+        .args(["softness", "report"])
+        .arg(&config)
+        .args(["--device", "cpu", "--output"])
+        .arg(&page)
+        .assert()
+        .success()
+        .stdout(predicate::str::contains("atoms of 1 glasses, 50.0 % mobile"));
+    let text = std::fs::read_to_string(page.join("softness.json")).expect("there");
+    let json: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    // P_R is a part of all A atoms at moments one window apart, not of the chosen examples.
+    let bins = |t: usize| json["responses"][t]["bins"].as_array().expect("bins").clone();
+    for t in 0..3 {
+        let atoms: f64 = bins(t).iter().map(|b| b["atoms"].as_f64().expect("atoms")).sum();
+        assert!(atoms >= 1200.0 && atoms % 400.0 == 0.0, "{atoms} atoms at {t}");
+    }
+    let mobile = |t: usize| json["temperatures"][t]["mobile_fraction"].as_f64().expect("a part");
+    assert!(mobile(0) < mobile(2), "hot atoms jump more: {} {}", mobile(0), mobile(2));
+    assert!(json["correlation"]["points"].as_array().expect("points").len() > 10);
+    let model = std::fs::read_to_string(page.join("model.toml")).expect("there");
+    assert!(model.contains("softness = \"margin\"") && model.contains("loss = \"squared-hinge\""));
+}

@@ -2,7 +2,8 @@
 //!
 //! X_i⁽ᵏ⁾ = Σ_j w(r_ij) X_j⁽ᵏ⁻¹⁾ / Σ_j w(r_ij), over the atom itself (r = 0) and its neighbours closer
 //! than r_c, with w = exp(−r/r_c) or w = 1. Each iteration looks one r_c further. Boattini,
-//! Smallenburg, Filion, Phys. Rev. Lett. 127, 088007 (2021), doi:10.1103/PhysRevLett.127.088007.
+//! Smallenburg, Filion, Phys. Rev. Lett. 127, 088007 (2021), doi:10.1103/PhysRevLett.127.088007, whose
+//! weight this is to our knowledge; it was not checked against the printed equation.
 
 use super::entry::Entry;
 use super::plan::{Group, group_names};
@@ -11,7 +12,7 @@ use crate::error::Result;
 /// Weights of an average.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Weights {
-    /// exp(−r/r_c), as published.
+    /// exp(−r/r_c).
     Exponential,
     /// 1.
     Uniform,

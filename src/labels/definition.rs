@@ -11,9 +11,9 @@ use crate::error::{Error, Result};
 pub enum LabelKind {
     /// |r(t+Δt) − r(t)|: [`super::displacement_lengths`].
     Displacement,
-    /// D²_min, what the best affine map of the neighbourhood leaves: [`super::nonaffine`].
+    /// D²_min, what the best affine map of the neighbourhood leaves: [`super::nonaffine()`].
     Nonaffine,
-    /// p_hop, jumps between two windows of time: [`super::hop`].
+    /// p_hop, jumps between two windows of time: [`super::hop_strength`].
     Hop,
 }
 
@@ -73,6 +73,17 @@ pub enum HopSample {
     All,
 }
 
+/// The frame at which an atom is about to rearrange.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum About {
+    /// That at which its event opens: up to half a window before the jump.
+    #[default]
+    Opening,
+    /// The one before the maximum of p_hop: just before the jump.
+    Jump,
+}
+
 /// Jumps and what is chosen of them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -85,6 +96,9 @@ pub struct HopDefinition {
     /// Which atoms are labelled.
     #[serde(default)]
     pub sample: HopSample,
+    /// When an atom is about to rearrange.
+    #[serde(default)]
+    pub about: About,
     /// Examples of each class at most, drawn at random from all that there are; 6000 without it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub examples: Option<u64>,

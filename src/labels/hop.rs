@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BinaryHeap, VecDeque};
 use rayon::prelude::*;
 
 use super::frames::{Clock, Consumer, TrackedFrame};
-use super::{HopDefinition, HopSample, LabelDefinition, Measured, Origin};
+use super::{About, HopDefinition, HopSample, LabelDefinition, Measured, Origin};
 use crate::analysis::motion::masses_by_species;
 use crate::error::{Error, Result};
 use crate::system::{RandomStream, Stream, Structure};
@@ -224,17 +224,19 @@ impl<'a> Hops<'a> {
         let quiet = (self.hop.quiet / interval).round().max(1.0) as u64;
         let limit = self.hop.examples.unwrap_or(EXAMPLES) as usize;
         let examples = self.hop.sample == HopSample::Examples;
-        let (mut opened, mut hard) = (false, false);
+        // Whether the frame before the middle, and the middle, are those of an example.
+        let mut used = [false; 2];
         for (n, &(strength, displacement)) in strengths.iter().enumerate() {
             let atom = self.atoms[n];
             let watch = &mut self.watches[n];
             if strength >= self.hop.open {
                 let event = watch.event.get_or_insert_with(|| {
-                    opened = true;
+                    used[1] |= self.hop.about == About::Opening;
                     let (start, maximum, complete) = (frame, f64::NEG_INFINITY, self.moments > 0);
                     HopEvent { atom, start, frame, time, maximum, displacement, complete }
                 });
                 if strength > event.maximum {
+                    used[0] |= self.hop.about == About::Jump;
                     *event = HopEvent { frame, time, maximum: strength, displacement, ..*event };
                 }
                 continue;
@@ -244,21 +246,24 @@ impl<'a> Hops<'a> {
                 self.events.push(event);
                 if examples && event.maximum > self.maximum && event.complete {
                     self.met[0] += 1;
-                    let lot = lot(&self.lots, 0, event.start, atom);
+                    let frame = moment(&event, self.hop.about);
+                    let lot = lot(&self.lots, 0, frame, atom);
                     let value = event.maximum.to_bits();
-                    offer(&mut self.soft, limit, Example { lot, frame: event.start, atom, value });
+                    offer(&mut self.soft, limit, Example { lot, frame, atom, value });
                 }
             }
             if examples && self.moments - watch.quiet_since >= quiet {
                 self.met[1] += 1;
                 let lot = lot(&self.lots, 1, frame, atom);
                 let example = Example { lot, frame, atom, value: strength.to_bits() };
-                hard |= offer(&mut self.hard, limit, example);
+                used[1] |= offer(&mut self.hard, limit, example);
             }
         }
-        if examples && (opened || hard) {
-            let middle = self.window[half].frame.clone();
-            self.kept.insert(frame, middle);
+        for (used, place) in used.into_iter().zip([half - 1, half]) {
+            if examples && used {
+                let kept = &self.window[place].frame;
+                self.kept.entry(kept.index).or_insert_with(|| kept.clone());
+            }
         }
         self.moments += 1;
         if self.moments.is_multiple_of(CLEARING) {
@@ -269,7 +274,7 @@ impl<'a> Hops<'a> {
     /// Lets structures go that no example and no open event refers to.
     fn clear(&mut self) {
         let examples = self.soft.iter().chain(&self.hard).map(|e| e.frame);
-        let open = self.watches.iter().filter_map(|w| w.event.map(|e| e.start));
+        let open = self.watches.iter().filter_map(|w| w.event.map(|e| moment(&e, self.hop.about)));
         let used: std::collections::HashSet<u64> = examples.chain(open).collect();
         self.kept.retain(|frame, _| used.contains(frame));
     }
@@ -322,6 +327,15 @@ impl<'a> Hops<'a> {
         }
         measured.events = self.events;
         Ok(measured)
+    }
+}
+
+/// The frame at which the atom of an event is about to rearrange.
+fn moment(event: &HopEvent, about: About) -> u64 {
+    match about {
+        About::Opening => event.start,
+        // A window of an odd number of frames: there is always one before its middle.
+        About::Jump => event.frame - 1,
     }
 }
 

@@ -17,7 +17,7 @@ mod threshold;
 use std::path::PathBuf;
 
 pub use definition::{
-    Coordinates, HopDefinition, HopSample, LabelDefinition, LabelKind, Origins, Statistic,
+    About, Coordinates, HopDefinition, HopSample, LabelDefinition, LabelKind, Origins, Statistic,
 };
 pub use displacement::displacement_lengths;
 pub use hop::{HopEvent, hop_strength};

@@ -286,11 +286,15 @@ impl Figure {
                 Style::Markers => Box::new(move |(x, y)| {
                     EmptyElement::at((x, y))
                         + PathElement::new([(8, 0), (8, 0)], color)
+                        + PathElement::new([(8, 0), (8, 0)], color)
                         + Circle::new((8, 0), 4, color.filled())
                 }),
-                _ => Box::new(move |(x, y)| {
+                style => Box::new(move |(x, y)| {
+                    // A dashed curve is dashed here too.
+                    let gap = if style == Style::Dashed { 2 } else { 0 };
                     EmptyElement::at((x, y))
-                        + PathElement::new([(0, 0), (16, 0)], color.stroke_width(2))
+                        + PathElement::new([(0, 0), (8 - gap, 0)], color.stroke_width(2))
+                        + PathElement::new([(8 + gap, 0), (16, 0)], color.stroke_width(2))
                         + Circle::new((8, 0), 0, color.filled())
                 }),
             };

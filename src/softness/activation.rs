@@ -38,6 +38,9 @@ pub struct Activation {
 /// Fewest temperatures of an Arrhenius fit.
 const FEWEST_TEMPERATURES: usize = 3;
 
+/// A value with its propagated error, from sums.
+type OfSums<'a> = dyn Fn(&[f64]) -> Option<(f64, f64)> + 'a;
+
 impl Activation {
     /// From `by_glass[glass]`: for each temperature the sums of each band. `boltzmann` is k in the
     /// energy unit wanted.
@@ -80,7 +83,7 @@ impl Activation {
             s / n
         };
         // With fewer than four glasses the error is what the counts propagate to.
-        let estimate = |value: &dyn Fn(&[f64]) -> Option<(f64, f64)>| -> Option<Estimate> {
+        let estimate = |value: &OfSums| -> Option<Estimate> {
             let (_, propagated) = value(&all)?;
             let found = jackknife(&blocks, |s| value(s).map_or(f64::NAN, |v| v.0));
             let error = found.error.filter(|e| e.is_finite()).unwrap_or(propagated);

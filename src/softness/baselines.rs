@@ -41,14 +41,18 @@ pub(super) fn coordination(
     Ok(set.atoms.iter().map(counted).collect())
 }
 
-/// The radial distribution of `neighbors` around the labelled species over some structures: (r, g),
-/// and its first minimum.
-pub(super) fn around(
-    sets: &[&Surroundings],
-    neighbors: &[String],
-    cutoff: f64,
-) -> Result<(Vec<(f64, f64)>, Option<f64>)> {
-    let Some(first) = sets.first() else { return Ok((Vec::new(), None)) };
+/// What lies around the labelled atoms.
+pub(super) struct Around {
+    /// (r, g).
+    pub rdf: Vec<(f64, f64)>,
+    /// First minimum of g.
+    pub first_minimum: Option<f64>,
+}
+
+/// The radial distribution of `neighbors` around the labelled species over some structures.
+pub(super) fn around(sets: &[&Surroundings], neighbors: &[String], cutoff: f64) -> Result<Around> {
+    let nothing = Around { rdf: Vec::new(), first_minimum: None };
+    let Some(first) = sets.first() else { return Ok(nothing) };
     let structure = &first.structure;
     let cutoff = cutoff.min(structure.simulation_box.longest_cutoff());
     let mut rdf = PartialRdf::with_images(structure, cutoff, 0.02 * cutoff / 8.0)?;
@@ -56,16 +60,16 @@ pub(super) fn around(
         rdf.add(&set.structure)?;
     }
     let Some(centre) = first.atoms.first().map(|&i| structure.species_name(i).to_owned()) else {
-        return Ok((Vec::new(), None));
+        return Ok(nothing);
     };
     let wanted = neighbors.first().cloned().unwrap_or_else(|| centre.clone());
     let pair = rdf.partials().into_iter().find(|p| {
         let names = [p.species[0].as_str(), p.species[1].as_str()];
         names == [centre.as_str(), wanted.as_str()] || names == [wanted.as_str(), centre.as_str()]
     });
-    Ok(pair.map_or((Vec::new(), None), |p| {
-        let minimum = p.first_minimum();
-        (p.r.iter().copied().zip(p.g.iter().copied()).collect(), minimum)
+    Ok(pair.map_or(nothing, |p| Around {
+        first_minimum: p.first_minimum(),
+        rdf: p.r.iter().copied().zip(p.g.iter().copied()).collect(),
     }))
 }
 

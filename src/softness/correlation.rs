@@ -26,7 +26,7 @@ fn sums(
     bin: f64,
 ) -> Result<Vec<f64>> {
     let selected = Structure::new(
-        structure.simulation_box.clone(),
+        structure.simulation_box,
         structure.species.clone(),
         atoms.iter().map(|&i| structure.kinds[i]).collect(),
         atoms.iter().map(|&i| structure.positions[i]).collect(),

@@ -16,7 +16,7 @@ use crate::analysis::motion::Estimate;
 use crate::backend::Backend;
 use crate::descriptor::DescriptorPlan;
 use crate::error::{Error, Result};
-use crate::labels::{LabelDefinition, LabelKind, ThresholdDefinition};
+use crate::labels::{HopSample, LabelDefinition, LabelKind, Origins, ThresholdDefinition};
 use crate::learning::{Confusion, Samples, area_under, roc};
 use crate::potential::ForceField;
 use crate::system::{UnitSystem, Units};
@@ -161,6 +161,10 @@ pub struct Study {
     pub model: SoftnessModel,
 }
 
+/// Collects labelled surroundings.
+type Gather<'a> =
+    dyn Fn(&[&Source], &LabelDefinition, &mut dyn FnMut(&str)) -> Result<Collected> + 'a;
+
 impl Study {
     /// Learns from the trajectories at the training temperature and looks at all of them. `told`
     /// hears what is being done.
@@ -283,9 +287,17 @@ impl Study {
             model,
             glasses: glasses.clone(),
         };
-        study.answer_to_softness(plan, &trained, &planes, &gather, told)?;
+        // Chosen examples say nothing of how often atoms move, nor of their neighbours.
+        let everyone;
+        let complete = if chosen_examples(&plan.label) {
+            everyone = gather(&sources, &fixed_label(&plan.label, study.threshold), told)?;
+            &everyone
+        } else {
+            &trained
+        };
+        study.answer_to_softness(plan, complete, &planes, &gather, told)?;
         study.after_other_times(plan, &trained, &planes, &gather, told)?;
-        study.in_space(plan, &trained)?;
+        study.in_space(plan, complete, &planes)?;
         study.other_features(plan, &trained, &samples, &all, backend, told)?;
         Ok(study)
     }
@@ -296,15 +308,20 @@ impl Study {
         plan: &Plan,
         trained: &Collected,
         planes: &[Fitted],
-        gather: &dyn Fn(&[&Source], &LabelDefinition, &mut dyn FnMut(&str)) -> Result<Collected>,
+        gather: &Gather<'_>,
         told: &mut dyn FnMut(&str),
     ) -> Result<()> {
         let temperatures = temperatures(plan);
-        let bins = Bands::even(&self.softness, plan.analysis.bins);
-        let bands = Bands::quantiles(&self.softness, plan.analysis.bands);
+        let convention = plan.learning.convention();
+        let width = trained.columns.len();
+        let soft = |set: &Surroundings| {
+            planes[set.glass as usize].softness(&set.features, width, convention)
+        };
+        let softness: Vec<f64> = trained.sets.iter().flat_map(soft).collect();
+        let bins = Bands::even(&softness, plan.analysis.bins);
+        let bands = Bands::quantiles(&softness, plan.analysis.bands);
         let per_band = SUMS * bands.count();
         let mut by_band = vec![vec![0.0; per_band * temperatures.len()]; self.glasses.len()];
-        let convention = plan.learning.convention();
         let fixed = fixed_label(&plan.label, self.threshold);
         for (t, &temperature) in temperatures.iter().enumerate() {
             let other;
@@ -325,7 +342,7 @@ impl Study {
             let mut by_bin = vec![vec![0.0; SUMS * bins.count()]; self.glasses.len()];
             for set in &collected.sets {
                 let glass = set.glass as usize;
-                let s = planes[glass].softness(&set.features, trained.columns.len(), convention);
+                let s = soft(set);
                 bins.add(&mut by_bin[glass], &s, &set.mobile, &set.values);
                 let part = &mut by_band[glass][per_band * t..per_band * (t + 1)];
                 bands.add(part, &s, &set.mobile, &set.values);
@@ -366,7 +383,7 @@ impl Study {
         plan: &Plan,
         trained: &Collected,
         planes: &[Fitted],
-        gather: &dyn Fn(&[&Source], &LabelDefinition, &mut dyn FnMut(&str)) -> Result<Collected>,
+        gather: &Gather<'_>,
         told: &mut dyn FnMut(&str),
     ) -> Result<()> {
         if plan.label.kind == LabelKind::Hop && !plan.analysis.times.is_empty() {
@@ -393,27 +410,22 @@ impl Study {
         Ok(())
     }
 
-    fn in_space(&mut self, plan: &Plan, trained: &Collected) -> Result<()> {
-        let complete = trained.sets.iter().all(|set| {
-            let structure = &set.structure;
-            let mut labelled = vec![false; structure.species.len()];
-            set.atoms.iter().for_each(|&i| labelled[usize::from(structure.kinds[i])] = true);
-            let all = structure.kinds.iter().filter(|k| labelled[usize::from(**k)]).count();
-            all == set.atoms.len()
-        });
-        if !complete {
-            self.notes.push(
-                "Softness is not correlated in space: only chosen atoms were labelled.".into(),
-            );
-            return Ok(());
-        }
-        let mut of = Vec::new();
-        let mut start = 0;
-        for set in &trained.sets {
-            let end = start + set.atoms.len();
-            of.push((set.glass, &set.structure, set.atoms.as_slice(), &self.softness[start..end]));
-            start = end;
-        }
+    fn in_space(&mut self, plan: &Plan, trained: &Collected, planes: &[Fitted]) -> Result<()> {
+        let convention = plan.learning.convention();
+        let softness: Vec<Vec<f64>> = trained
+            .sets
+            .iter()
+            .map(|set| {
+                let plane = &planes[set.glass as usize];
+                plane.softness(&set.features, trained.columns.len(), convention)
+            })
+            .collect();
+        let of: Vec<_> = trained
+            .sets
+            .iter()
+            .zip(&softness)
+            .map(|(set, s)| (set.glass, &set.structure, set.atoms.as_slice(), s.as_slice()))
+            .collect();
         let longest = trained
             .sets
             .iter()
@@ -446,9 +458,9 @@ impl Study {
         let sets: Vec<&Surroundings> = trained.sets.iter().collect();
         let reach =
             plan.descriptors.terms().iter().map(|t| t.descriptor.cutoff()).fold(0.0, f64::max);
-        let (rdf, minimum) = around(&sets, &neighbors, reach)?;
-        self.rdf = rdf;
-        match plan.analysis.neighbor_cutoff.or(minimum) {
+        let around = around(&sets, &neighbors, reach)?;
+        self.rdf = around.rdf;
+        match plan.analysis.neighbor_cutoff.or(around.first_minimum) {
             Some(cutoff) => {
                 let mut counted = Samples::new(vec!["coordination number".into()]);
                 for set in &trained.sets {
@@ -508,13 +520,26 @@ fn temperatures(plan: &Plan) -> Vec<f64> {
     temperatures
 }
 
-/// The same label with a threshold that no longer depends on the data.
+/// True if the labelled atoms are examples, as many of each class.
+fn chosen_examples(label: &LabelDefinition) -> bool {
+    label.hop.as_ref().is_some_and(|hop| hop.sample == HopSample::Examples)
+}
+
+/// The same label with a threshold that no longer depends on the data, of all atoms: jumps at
+/// moments one window apart.
 fn fixed_label(label: &LabelDefinition, value: f64) -> LabelDefinition {
-    let threshold = match label.kind {
-        LabelKind::Hop => label.threshold,
-        _ => Some(ThresholdDefinition::Fixed { value }),
-    };
-    LabelDefinition { threshold, ..label.clone() }
+    let mut label = label.clone();
+    if label.kind != LabelKind::Hop {
+        label.threshold = Some(ThresholdDefinition::Fixed { value });
+    } else if chosen_examples(&label) {
+        let lag = label.time.unwrap_or(label.frames.unwrap_or(1) as f64);
+        let first = label.origins.as_ref().map_or(0.0, |o| o.first);
+        label.origins = Some(Origins { first: first + lag, interval: Some(lag), number: None });
+        if let Some(hop) = &mut label.hop {
+            (hop.sample, hop.examples) = (HopSample::All, None);
+        }
+    }
+    label
 }
 
 fn transfer(
@@ -537,4 +562,28 @@ fn transfer(
         applied: unseen(&samples, planes).and_then(|c| balanced_between(&c)),
         retrained: anew.and_then(|c| balanced_between(&c)),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_elsewhere_keep_the_threshold_and_take_every_atom() {
+        let quantile = ThresholdDefinition::Quantile { mobile: 0.4 };
+        let label = LabelDefinition::displacement("Na", 50.0, quantile);
+        let fixed = fixed_label(&label, 2.5);
+        assert_eq!(fixed.threshold, Some(ThresholdDefinition::Fixed { value: 2.5 }));
+        let hop: LabelDefinition = toml::from_str(
+            "kind = \"hop\"\ntime = 10\norigins = { first = 100 }\nhop = { quiet = 85, examples = 60 }",
+        )
+        .expect("a label");
+        let everyone = fixed_label(&hop, 0.2);
+        everyone.check().expect("sound");
+        assert!(chosen_examples(&hop) && !chosen_examples(&everyone));
+        assert_eq!(
+            everyone.origins,
+            Some(Origins { first: 110.0, interval: Some(10.0), number: None })
+        );
+    }
 }

@@ -193,24 +193,6 @@ pub(super) trait Task {
     fn run<const FMA: bool>(self) -> Self::Output;
 }
 
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f,avx512dq,avx2,fma,popcnt")]
-fn task_avx512<T: Task>(task: T) -> T::Output {
-    task.run::<true>()
-}
-
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2,fma,popcnt")]
-fn task_avx2<T: Task>(task: T) -> T::Output {
-    task.run::<true>()
-}
-
-#[cfg(target_arch = "aarch64")]
-#[target_feature(enable = "neon")]
-fn task_neon<T: Task>(task: T) -> T::Output {
-    task.run::<true>()
-}
-
 type Entry = unsafe fn(&KernelInput, &Block, &mut [ClusterForces]) -> Sums;
 
 /// A pair kernel compiled for a detected instruction set.
@@ -225,74 +207,48 @@ impl Kernel {
     }
 }
 
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f,avx512dq,avx2,fma,popcnt")]
-fn forces_avx512<W: Law, const T: usize, const TRI: bool, const E: bool>(
-    input: &KernelInput,
-    block: &Block,
-    forces: &mut [ClusterForces],
-) -> Sums {
-    block_forces::<Avx512, W, T, TRI, E>(input, block, forces)
+/// What runs with an instruction set, compiled for it.
+macro_rules! compiled_for {
+    ($arch:tt, $features:tt, $lanes:ty, $task:ident, $forces:ident, $list:ident) => {
+        #[cfg(target_arch = $arch)]
+        #[target_feature(enable = $features)]
+        fn $task<T: Task>(task: T) -> T::Output {
+            task.run::<true>()
+        }
+
+        #[cfg(target_arch = $arch)]
+        #[target_feature(enable = $features)]
+        fn $forces<W: Law, const T: usize, const TRI: bool, const E: bool>(
+            input: &KernelInput,
+            block: &Block,
+            forces: &mut [ClusterForces],
+        ) -> Sums {
+            block_forces::<$lanes, W, T, TRI, E>(input, block, forces)
+        }
+
+        #[cfg(target_arch = $arch)]
+        #[target_feature(enable = $features)]
+        fn $list(
+            order: &ClusterOrder,
+            clusters: &[Cluster],
+            reach: &Reach,
+            first: u32,
+            last: u32,
+            stamps: &mut [(u32, u32)],
+            stamp: u32,
+        ) -> Block {
+            list_block::<$lanes>(order, clusters, reach, first, last, stamps, stamp)
+        }
+    };
 }
 
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2,fma,popcnt")]
-fn forces_avx2<W: Law, const T: usize, const TRI: bool, const E: bool>(
-    input: &KernelInput,
-    block: &Block,
-    forces: &mut [ClusterForces],
-) -> Sums {
-    block_forces::<Avx2, W, T, TRI, E>(input, block, forces)
-}
-
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f,avx512dq,avx2,fma,popcnt")]
-fn list_avx512(
-    order: &ClusterOrder,
-    clusters: &[Cluster],
-    reach: &Reach,
-    first: u32,
-    last: u32,
-    stamps: &mut [(u32, u32)],
-    stamp: u32,
-) -> Block {
-    list_block::<Avx512>(order, clusters, reach, first, last, stamps, stamp)
-}
-
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2,fma,popcnt")]
-fn list_avx2(
-    order: &ClusterOrder,
-    clusters: &[Cluster],
-    reach: &Reach,
-    first: u32,
-    last: u32,
-    stamps: &mut [(u32, u32)],
-    stamp: u32,
-) -> Block {
-    list_block::<Avx2>(order, clusters, reach, first, last, stamps, stamp)
-}
-
-#[cfg(target_arch = "aarch64")]
-#[target_feature(enable = "neon")]
-fn forces_neon<W: Law, const T: usize, const TRI: bool, const E: bool>(
-    input: &KernelInput,
-    block: &Block,
-    forces: &mut [ClusterForces],
-) -> Sums {
-    block_forces::<Neon, W, T, TRI, E>(input, block, forces)
-}
-
-#[cfg(target_arch = "aarch64")]
-#[target_feature(enable = "neon")]
-fn list_neon(
-    order: &ClusterOrder,
-    clusters: &[Cluster],
-    reach: &Reach,
-    first: u32,
-    last: u32,
-    stamps: &mut [(u32, u32)],
-    stamp: u32,
-) -> Block {
-    list_block::<Neon>(order, clusters, reach, first, last, stamps, stamp)
-}
+compiled_for!(
+    "x86_64",
+    "avx512f,avx512dq,avx2,fma,popcnt",
+    Avx512,
+    task_avx512,
+    forces_avx512,
+    list_avx512
+);
+compiled_for!("x86_64", "avx2,fma,popcnt", Avx2, task_avx2, forces_avx2, list_avx2);
+compiled_for!("aarch64", "neon", Neon, task_neon, forces_neon, list_neon);
