@@ -84,7 +84,7 @@ fn main() -> fulgurite::Result<()> {
 
     let glass = session.checkpoint()?.structure(&structure);
     let index = |name: &str| glass.species.iter().position(|s| s.name == name).unwrap_or(0) as u16;
-    let bonds = bonding(&glass, index("Si"), index("O"), 2.2);
+    let bonds = bonding(&glass, index("Si"), index("O"), 2.2)?;
     println!("Si–O bond {:.3} Å, coordination {:.3}", bonds.mean_length, bonds.mean());
     Ok(())
 }

@@ -94,6 +94,12 @@ fn cristobalite_is_exact() {
         // (11 − 12x)/(3 − 2x) at x = 0
         ("constraints", 11.0 / 3.0),
         ("dimensions the network spans", 3.0),
+        ("largest cluster, network", 1.0),
+        ("tetrahedral order, Si", 1.0),
+        ("shape measure, Si, tetrahedron", 0.0),
+        ("Voronoi volumes over box volume", 1.0),
+        // The centre of the cage is (1/2, 1/2, 1/2) of the cell: √11/8 from the nearest oxygens.
+        ("largest cavity radius", 7.16 * (11.0f64).sqrt() / 8.0 - 1.35),
     ] {
         let have = number(&found, name);
         assert!((have - value).abs() < 1e-4, "{name}: {have}, not {value}");
@@ -108,9 +114,23 @@ fn cristobalite_is_exact() {
             assert_eq!(cells[1..], [2.0; 3], "{line}");
         }
     }
-    for file in
-        ["radial", "running-coordination", "coordination", "angles", "qn", "rings", "scattering"]
-    {
+    for file in [
+        "radial",
+        "running-coordination",
+        "reduced",
+        "coordination",
+        "angles",
+        "qn",
+        "rings",
+        "tetrahedral-order",
+        "shape-measure",
+        "clusters",
+        "scattering",
+        "reduced-from-scattering",
+        "voronoi",
+        "free-volume",
+        "cavities",
+    ] {
         let picture =
             std::fs::read_to_string(output.join(format!("{file}.svg"))).expect("a picture");
         assert!(picture.contains("<svg") && !picture.contains("NaN"), "{file}");
@@ -207,18 +227,279 @@ fn bad_input_is_named() {
     refused(&[&large, "--bond", "Si-X=2"], "there is no X");
     refused(&[&large, "--bond", "Si=2"], "is not a bond length");
     refused(&[&large, "--r-max=-1"], "must be positive");
-    refused(&[&large, "--r-max=1e9"], "do not divide a distance");
+    refused(&[&large, "--r-max=1e9"], "reaches over more than 64 images of the box");
+    refused(&[&large, "--bin=1e-4"], "too many for a histogram");
+    refused(&[&large, "--only", "ring"], "unknown value `ring`");
+    refused(&[&large, "--only", "dynamics"], "frame 1 says no time");
+    refused(&[&large, &large, "--only", "dynamics"], "dynamics need one trajectory");
+    refused(&[&large, "--set", "cavities.radii.Si=-1"], "must not be negative");
+    refused(&[&large, "--set", "cavities.radii.Xe=1"], "there is no Xe");
+    refused(&[&large, "--set", "rings.longest=2"], "cannot be counted");
+    refused(&[&large, "--set", "frames.every=0"], "counted from 1");
+    refused(&[&large, "--set", "frames.first=5"], "no frame to analyse");
     refused(&["absent.data"], "cannot read");
     refused(&[&directory.path().display().to_string()], "has no final.data");
     // One atom has no neighbour but its own images.
     let one = path("one.xyz");
     let sites = [(0, [0.5; 3])];
     write_structure(&one, &crystal(5.0, 1, &["A"], &sites), UnitSystem::Metal).expect("written");
+    analyze().arg(&one).arg("--output").arg(path("one")).assert().success().stdout(
+        contains("species A is not in the table of neutron scattering lengths")
+            .and(contains("A has no ionic radius")),
+    );
+    // No atoms at all.
+    let empty = path("empty.xyz");
+    let header = r#"Lattice="5 0 0 0 5 0 0 0 5" Properties=species:S:1:pos:R:3"#;
+    std::fs::write(&empty, format!("0\n{header}\n")).expect("written");
+    let mut command = analyze();
+    command.arg(&empty).arg("--output").arg(path("none"));
+    command.assert().code(2).stderr(contains("help: "));
+}
+
+#[test]
+fn configurations_are_read_and_their_mistakes_named() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = |name: &str| directory.path().join(name);
+    let input = path("c.xyz");
+    write_structure(&input, &cristobalite(2), UnitSystem::Metal).expect("written");
+    let run = |config: &str, output: &str| {
+        std::fs::write(path("a.toml"), config).expect("written");
+        let mut command = analyze();
+        command.arg(&input).arg("--config").arg(path("a.toml")).arg("--output").arg(path(output));
+        command.assert()
+    };
+    for (config, cause, remedy) in [
+        ("radail = 1", "a.toml:1:1: unknown key `radail`", "did you mean `radial`?"),
+        ("[radial]\nrmax = 1", "a.toml:2:1: unknown key `rmax`", "did you mean `r_max`?"),
+        ("analyses = [\"angels\"]", "unknown value `angels`", "did you mean `angles`?"),
+        ("[radial]\nr_max = -1", "a.toml:2:9: `r_max` must be a positive number", "positive r_max"),
+        ("[bonds]\nSi = 2", "a.toml:2:6: `Si` is not a pair", "Si-O = 2.2"),
+        ("[bonds]\nSi-O = 0", "must be a positive number", "positive Si-O"),
+        ("[rings]\nkinds = [\"king\", \"gutman\"]", "unknown value `gutman`", "`guttman`"),
+        ("[[reference]]\nfile = \"g\"\nof = \"total\"", "missing key `curve`", "add `curve"),
+        (
+            "[[reference]]\nfile = \"g\"\nof = \"total\"\ncurve = \"g\"\nranges = [[2.0, 1.0]]",
+            "2 to 1 is not a range",
+            "the smaller first",
+        ),
+    ] {
+        run(config, "refused").code(2).stderr(contains(cause).and(contains(remedy)));
+        assert!(!path("refused").exists(), "{config}: nothing is left behind");
+    }
+    // What it says is what is done.
+    run(
+        "analyses = [\"rings\", \"angles\"]\n[bonds]\nSi-O = 1.7\n[rings]\nkinds = [\"king\"]\nlongest = 6\n[angles]\nbin = 5.0\n",
+        "some",
+    )
+    .success();
+    let lines = |file: &str| {
+        std::fs::read_to_string(path("some").join(file)).expect("a table").lines().count()
+    };
+    assert_eq!((lines("angles.csv"), lines("rings.csv")), (37, 5));
+    assert!(!path("some").join("radial.csv").exists());
+    // The example holds every key and works as it stands.
+    let example = concat!(env!("CARGO_MANIFEST_DIR"), "/configs/analyze.toml");
+    let output = path("example");
     analyze()
-        .arg(&one)
+        .arg(&input)
+        .args(["--config", example, "--set", "cavities.radii.Na=0"])
         .arg("--output")
-        .arg(path("one"))
+        .arg(&output)
+        .assert()
+        .code(2)
+        .stderr(contains("there is no Na"));
+    let text = std::fs::read_to_string(example).expect("the example").replace("Na = 1.02", "");
+    run(&text, "whole").success();
+    assert!(path("whole").join("cavities.csv").exists());
+}
+
+#[test]
+fn agreement_with_references_is_measured() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = |name: &str| directory.path().join(name);
+    let glass =
+        concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/sodium-silicate/glass-300K.data.gz");
+    let first = ["--only", "radial,scattering", "--set", "scattering.bin=0.5"];
+    analyze().arg(glass).args(first).arg("--output").arg(path("first")).assert().success();
+    // Its own curves, scaled: R_χ of 1.1 f against f is (1.1 − 1)/1.1 of the larger.
+    let column = |file: &str, name: &str, factor: f64, to: &str| {
+        let text = std::fs::read_to_string(path("first").join(file)).expect("a table");
+        let mut lines = text.lines();
+        let header: Vec<&str> = lines.next().expect("a header").split(',').collect();
+        let place = header.iter().position(|h| *h == name).expect("a column");
+        let mut curve = String::from("x,y\n");
+        for line in lines {
+            let cells: Vec<&str> = line.split(',').collect();
+            let y: f64 = cells[place].parse().expect("a number");
+            curve.push_str(&format!("{},{}\n", cells[0], factor * y));
+        }
+        std::fs::write(path(to), curve).expect("written");
+    };
+    column("radial.csv", "g Si-O", 1.0, "same.csv");
+    column("radial.csv", "g Na-O", 1.0 / 1.1, "scaled.csv");
+    column("radial.csv", "g total", 2.0, "total.csv");
+    column("scattering.csv", "S neutron", 1.0, "s.csv");
+    let config = r#"
+analyses = ["agreement"]
+[scattering]
+bin = 0.5
+[[reference]]
+file = "same.csv"
+curve = "g"
+of = "O-Si"
+[[reference]]
+file = "scaled.csv"
+curve = "g"
+of = "Na-O"
+[[reference]]
+file = "total.csv"
+curve = "g"
+of = "total"
+ranges = [[0.0, 2.1]]
+[[reference]]
+file = "s.csv"
+curve = "S"
+of = "neutron"
+"#;
+    std::fs::write(path("a.toml"), config).expect("written");
+    let output = path("second");
+    analyze()
+        .arg(glass)
+        .arg("--config")
+        .arg(path("a.toml"))
+        .arg("--output")
+        .arg(&output)
+        .assert()
+        .success();
+    let found = numbers(&output);
+    for (name, value) in [
+        ("R_chi of g O-Si, everywhere", 0.0),
+        ("R_chi of g O-Si, below 2.1", 0.0),
+        ("R_chi of g Na-O, everywhere", 10.0),
+        ("R_chi of g Na-O, from 2.1", 10.0),
+        ("R_chi of g total, below 2.1", 50.0),
+        ("R_chi of S neutron, everywhere", 0.0),
+        // √((0² + 10²)/2)
+        ("R_chi of the pairs' g, everywhere", 50.0f64.sqrt()),
+    ] {
+        let have = number(&found, name);
+        assert!((have - value).abs() < 1e-9, "{name}: {have}, not {value}");
+    }
+    assert!(output.join("agreement.csv").exists() && output.join("agreement-4.svg").exists());
+    let wrong = config.replace("Na-O", "Na-Xe");
+    std::fs::write(path("b.toml"), wrong).expect("written");
+    analyze()
+        .arg(glass)
+        .arg("--config")
+        .arg(path("b.toml"))
+        .arg("--output")
+        .arg(path("third"))
+        .assert()
+        .code(2)
+        .stderr(contains("there is no curve `g Na-Xe` to compare with").and(contains("g Na-O")));
+}
+
+#[test]
+fn every_result_is_independent_of_threads() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let glass =
+        concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/sodium-silicate/glass-700K.data.gz");
+    let results = |threads: &str| {
+        let output = directory.path().join(threads);
+        analyze()
+            .arg(glass)
+            .args(["--device", "cpu", "--q-max", "3", "--set", "cavities.grid=0.6"])
+            .arg("--output")
+            .arg(&output)
+            .env("RAYON_NUM_THREADS", threads)
+            .assert()
+            .success();
+        let mut files: Vec<_> = std::fs::read_dir(&output)
+            .expect("results")
+            .map(|e| e.expect("a file").path())
+            .collect();
+        files.sort();
+        files
+            .into_iter()
+            .map(|f| (f.file_name().map(|n| n.to_owned()), std::fs::read(&f).expect("a file")))
+            .collect::<Vec<_>>()
+    };
+    let (one, three) = (results("1"), results("3"));
+    assert!(one.len() > 25);
+    for (a, b) in one.iter().zip(&three) {
+        assert!(a == b, "{:?} differs", a.0);
+    }
+}
+
+#[test]
+fn trajectories_and_runs_find_what_suits_them() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = |name: &str| directory.path().join(name);
+    // Twelve frames of a gas of silicon and oxygen in which everything moves by the same steps.
+    let write = |name: &str, times: bool| {
+        let crystal = cristobalite(2);
+        let lattice = crystal.simulation_box.lengths[0];
+        let mut text = String::new();
+        for frame in 0..12 {
+            let time =
+                if times { format!(" Time={}", 0.5 * f64::from(frame)) } else { String::new() };
+            text.push_str(&format!(
+                "{}\nLattice=\"{lattice} 0 0 0 {lattice} 0 0 0 {lattice}\" Properties=species:S:1:pos:R:3{time}\n",
+                crystal.len()
+            ));
+            for (k, (r, &kind)) in crystal.positions.iter().zip(&crystal.kinds).enumerate() {
+                let moved = 0.02 * f64::from(frame) * if k % 2 == 0 { 1.0 } else { -1.0 };
+                let name = ["Si", "O"][usize::from(kind)];
+                text.push_str(&format!("{name} {} {} {}\n", r[0] + moved, r[1], r[2]));
+            }
+        }
+        std::fs::write(path(name), text).expect("written");
+    };
+    write("t.xyz", true);
+    let quick = ["--set", "cavities.grid=1", "--q-max", "2", "--set", "frames.every=6"];
+    let output = path("t");
+    analyze()
+        .arg(path("t.xyz"))
+        .args(quick)
+        .arg("--output")
+        .arg(&output)
         .assert()
         .success()
-        .stdout(contains("species A is not in the table of neutron scattering lengths"));
+        .stdout(contains("structure from 2 of 12 frames").and(contains("diffusion coefficient")));
+    for file in ["radial.csv", "mean-square-displacement.csv", "mean-square-displacement.svg"] {
+        assert!(output.join(file).exists(), "{file}");
+    }
+    // Without times the structure is still there; asked for by name, dynamics are an error.
+    write("timeless.xyz", false);
+    analyze()
+        .arg(path("timeless.xyz"))
+        .args(quick)
+        .arg("--output")
+        .arg(path("u"))
+        .assert()
+        .success()
+        .stderr(contains("dynamics left out"));
+    analyze()
+        .arg(path("timeless.xyz"))
+        .args(["--only", "dynamics"])
+        .arg("--output")
+        .arg(path("v"))
+        .assert()
+        .code(2)
+        .stderr(contains("time").and(contains("help: ")));
+    // A run directory stands for its final structure, a run with members for all of theirs.
+    let run = path("run");
+    for member in ["seed-1", "seed-2"] {
+        std::fs::create_dir_all(run.join(member)).expect("a directory");
+        write_structure(run.join(member).join("final.data"), &cristobalite(1), UnitSystem::Metal)
+            .expect("written");
+    }
+    analyze()
+        .arg(&run)
+        .args(["--only", "radial,coordination"])
+        .arg("--output")
+        .arg(path("w"))
+        .assert()
+        .success()
+        .stdout(contains("2 frames; tables"));
 }

@@ -62,10 +62,10 @@ fn good_files_parse() {
 
 #[test]
 fn shipped_configurations_parse_and_their_resolved_form_is_the_same_run() {
-    // Descriptor, softness and sorption files are read by their own commands and tests.
+    // Files of analyses, descriptors, softness and sorption are read by their own commands and tests.
     let other = |path: &&PathBuf| {
         let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
-        ["descriptors-", "softness-", "sorption-"].iter().any(|p| name.starts_with(p))
+        ["analyze", "descriptors-", "softness-", "sorption-"].iter().any(|p| name.starts_with(p))
     };
     let runs: Vec<PathBuf> = files("configs").into_iter().filter(|path| !other(&path)).collect();
     assert!(runs.len() >= 5, "{runs:?}");

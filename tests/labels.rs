@@ -145,7 +145,8 @@ fn jumps_are_events_with_the_closed_form_of_p_hop() {
     steps(&path, 80);
     // Windows of 2 × 5 frames, 2 time units apart.
     let text = "kind = \"hop\"\ntime = 20\nremove_drift = false\n[hop]\nquiet = 30\n";
-    let labels = silent(|c| compute(&definition(text), std::slice::from_ref(&path), c)).expect("labels");
+    let labels =
+        silent(|c| compute(&definition(text), std::slice::from_ref(&path), c)).expect("labels");
     let strength = |d: f64, s: i64| d * d * ((6.0 - s as f64) / 6.0).powf(1.5);
     assert_eq!(labels.events.len(), 3);
     for (event, jump, d) in
@@ -185,7 +186,8 @@ fn jumps_are_events_with_the_closed_form_of_p_hop() {
     );
     // The frame before the maximum, which is the last in the old cage.
     let jump = text.replace("quiet = 30", "quiet = 30\nabout = \"jump\"");
-    let labels = silent(|c| compute(&definition(&jump), std::slice::from_ref(&path), c)).expect("labels");
+    let labels =
+        silent(|c| compute(&definition(&jump), std::slice::from_ref(&path), c)).expect("labels");
     let soft: Vec<(u64, usize)> = labels
         .by_origin()
         .flat_map(|(o, _, mobile)| {
@@ -231,7 +233,10 @@ fn the_number_of_threads_changes_nothing() {
     let with = |threads: usize| -> Vec<Labels> {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads");
         [&hop, &affine]
-            .map(|d| pool.install(|| silent(|c| compute(d, std::slice::from_ref(&path), c))).expect("labels"))
+            .map(|d| {
+                pool.install(|| silent(|c| compute(d, std::slice::from_ref(&path), c)))
+                    .expect("labels")
+            })
             .into()
     };
     for (one, three) in with(1).iter().zip(&with(3)) {
@@ -328,10 +333,12 @@ fn inherent_structures_of_frames_are_equal_on_all_devices() {
                 [threshold]\nkind = \"fixed\"\nvalue = 0.01";
     let cpu = CpuBackend::new();
     let mut context = Context { minimizer: Some((&cpu, &force_field)), progress: &mut |_| {} };
-    let labels = compute(&definition(text), std::slice::from_ref(&path), &mut context).expect("labels");
+    let labels =
+        compute(&definition(text), std::slice::from_ref(&path), &mut context).expect("labels");
     assert!(labels.fraction < 0.01, "{}", labels.fraction);
     let thermal = text.replace("inherent = true\n", "");
-    let labels = compute(&definition(&thermal), std::slice::from_ref(&path), &mut context).expect("labels");
+    let labels =
+        compute(&definition(&thermal), std::slice::from_ref(&path), &mut context).expect("labels");
     assert!(labels.fraction > 0.95, "{}", labels.fraction);
     let error = silent(|c| compute(&definition(text), &[path], c)).expect_err("no force field");
     assert!(error.to_string().contains("inherent structures need a force field"), "{error}");

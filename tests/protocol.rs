@@ -35,6 +35,8 @@ rdf_cutoff = 3.0
 rdf_bin = 0.02
 measure = ["dynamics", "collective-scattering", "distinct-van-hove", "vibrations", "inherent-structure"]
 vibrations_interval = 0.008
+structure = ["radial", "coordination", "angles"]
+structure_interval = 0.092
 [ensemble]
 seeds = [1, 2]
 [[stage]]
@@ -82,6 +84,9 @@ density = 2.466
 thermo = 0.01
 trajectory = 0.05
 checkpoint = 0.037
+[analysis]
+structure = ["network", "rings", "shapes", "clusters", "voronoi"]
+structure_interval = 0.043
 [[stage]]
 name = "minimize"
 kind = "minimize"
@@ -252,6 +257,9 @@ fn a_run_leaves_what_it_promises() {
             "stages/melt/temperature.svg",
             "stages/melt/mean-square-displacement.csv",
             "stages/melt/self-scattering.svg",
+            "stages/melt/structure/analysis.json",
+            "stages/melt/structure/radial.csv",
+            "stages/quench/structure/angles.svg",
             "branches/relax-1.5/stage.json",
             "branches/relax-1/final.data",
         ] {

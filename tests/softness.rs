@@ -132,7 +132,10 @@ fn one_configuration_goes_from_a_melt_quench_to_the_page() {
     assert_eq!(json["unseen"].as_array().map(Vec::len), Some(2));
     assert_eq!(json["temperatures"].as_array().map(Vec::len), Some(3));
     assert!((json["mobile_fraction"].as_f64().expect("a number") - 0.4).abs() < 0.01);
-    assert!(json["baselines"].as_array().expect("baselines").iter().any(|b| b["name"] == "SOAP"));
+    for name in ["SOAP", "Voronoi volume"] {
+        let of = json["baselines"].as_array().expect("baselines");
+        assert!(of.iter().any(|b| b["name"] == name), "{name}");
+    }
     // Fewer features, down to one.
     let fewer = json["fewer_features"].as_array().expect("fewer");
     assert_eq!(fewer.last().expect("one")["features"], 1);

@@ -1,12 +1,13 @@
 //! Bond angles.
 
 use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 
 use super::cells::NeighborList;
 use crate::system::Structure;
 
 /// Angles a–centre–b, counted in equal bins from 0° to 180°.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct AngleDistribution {
     /// Species of the ends and the centre: (end, centre, end).
     pub triplet: (u16, u16, u16),

@@ -9,7 +9,7 @@ use crate::system::{SimulationBox, Structure};
 /// Cells along an edge per search radius.
 const PER_RADIUS: f64 = 2.0;
 /// Images of the box along an edge that a radius may reach over.
-const MOST_IMAGES: f64 = 64.0;
+pub(super) const MOST_IMAGES: f64 = 64.0;
 
 /// Atoms in the order of their cells; cells run along x first.
 pub(crate) struct Cells {
@@ -19,12 +19,24 @@ pub(crate) struct Cells {
     /// Cells to look at on each side.
     reach: [i64; 3],
     widths: [f64; 3],
+    around: Vec<StencilRow>,
+    behind: Vec<StencilRow>,
     /// First atom of each cell, and the number of atoms.
     starts: Vec<u32>,
     /// Original index of each sorted atom.
     pub order: Vec<u32>,
     /// Wrapped positions, x, y, z apart.
     pub xyz: [Vec<f64>; 3],
+}
+
+/// A row of cells near a cell.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct StencilRow {
+    /// Rows away along y and z.
+    pub dy: i64,
+    pub dz: i64,
+    /// Cells to each side along x.
+    pub reach: i64,
 }
 
 /// A run of sorted atoms, all moved by the same lattice vector.
@@ -50,12 +62,7 @@ impl Cells {
             ));
         }
         if total.iter().any(|w| radius / w > MOST_IMAGES) || positions.len() >= u32::MAX as usize {
-            return Err(Error::input(
-                format!(
-                    "a radius of {radius} reaches over more than {MOST_IMAGES} images of the box"
-                ),
-                "use a shorter radius, or a larger box",
-            ));
+            return Err(too_far(radius));
         }
         // More cells than atoms would only cost memory.
         let most = (positions.len() as f64).cbrt().ceil().max(1.0);
@@ -68,11 +75,7 @@ impl Cells {
             reach[k] = (radius / widths[k]).ceil() as i64;
         }
         let cell_of = |r: &[f64; 3]| {
-            let f = simulation_box.to_fractional(*r);
-            let mut c = [0; 3];
-            for k in 0..3 {
-                c[k] = (((f[k] - f[k].floor()) * counts[k] as f64) as usize).min(counts[k] - 1);
-            }
+            let c = cell_at(&counts, simulation_box.to_fractional(*r));
             ((c[2] * counts[1] + c[1]) * counts[0] + c[0]) as u32
         };
         let cells: Vec<u32> = positions.par_iter().map(cell_of).collect();
@@ -95,16 +98,35 @@ impl Cells {
                 .map(|&atom| simulation_box.wrap(positions[atom as usize]).0[k])
                 .collect()
         });
-        Ok(Self {
+        let mut cells = Self {
             simulation_box: *simulation_box,
             radius,
             counts,
             reach,
             widths,
+            around: Vec::new(),
+            behind: Vec::new(),
             starts,
             order,
             xyz,
-        })
+        };
+        (cells.around, cells.behind) = (cells.stencil(false), cells.stencil(true));
+        Ok(cells)
+    }
+
+    /// Cells along the edges.
+    pub fn counts(&self) -> [usize; 3] {
+        self.counts
+    }
+
+    /// First atom of each cell, and the number of atoms.
+    pub fn starts(&self) -> &[u32] {
+        &self.starts
+    }
+
+    /// Images of an atom that a search may meet, at most.
+    pub fn images(&self) -> u64 {
+        (0..3).map(|k| 2 * (self.reach[k] as u64).div_ceil(self.counts[k] as u64) + 1).product()
     }
 
     /// The radius searched within.
@@ -115,6 +137,12 @@ impl Cells {
     /// Rows of cells: units of work.
     pub fn rows(&self) -> usize {
         self.counts[1] * self.counts[2]
+    }
+
+    /// Row and cell of a point with fractional coordinates in [0, 1).
+    pub fn place(&self, fractional: [f64; 3]) -> (usize, usize) {
+        let [x, y, z] = cell_at(&self.counts, fractional);
+        (z * self.counts[1] + y, x)
     }
 
     /// Cells in a row.
@@ -128,18 +156,13 @@ impl Cells {
         self.starts[cell] as usize..self.starts[cell + 1] as usize
     }
 
-    /// Runs of atoms that may be within the radius of those in a cell. With `half`, only runs
-    /// behind the cell: every pair of atoms and images is then met once, except pairs within the
-    /// cell, which are left out.
-    pub fn runs(&self, row: usize, x: usize, half: bool, runs: &mut Vec<Run>) {
-        runs.clear();
-        let [nx, ny, nz] = self.counts.map(|n| n as i64);
-        let home = [x as i64, row as i64 % ny, row as i64 / ny];
+    /// Rows of cells to look at from a cell, with the cells to each side of it along x. With `half`
+    /// only those behind it.
+    pub fn stencil(&self, half: bool) -> Vec<StencilRow> {
         let tilted = self.simulation_box.is_triclinic();
-        let first_z = if half { 0 } else { -self.reach[2] };
-        for dz in first_z..=self.reach[2] {
-            let first_y = if half && dz == 0 { 0 } else { -self.reach[1] };
-            for dy in first_y..=self.reach[1] {
+        let mut rows = Vec::new();
+        for dz in if half { 0 } else { -self.reach[2] }..=self.reach[2] {
+            for dy in if half && dz == 0 { 0 } else { -self.reach[1] }..=self.reach[1] {
                 // Distance between the rows, at least.
                 let gap = |d: i64, k: usize| (d.abs() - 1).max(0) as f64 * self.widths[k];
                 let (gy, gz) = (gap(dy, 1), gap(dz, 2));
@@ -152,31 +175,55 @@ impl Cells {
                     let along = (self.radius * self.radius - apart * apart).sqrt();
                     reach = reach.min((along / self.widths[0]).ceil() as i64);
                 }
-                let same_row = dy == 0 && dz == 0;
-                let low = if half && same_row { home[0] + 1 } else { home[0] - reach };
-                let high = home[0] + reach;
-                let (y, z) = (home[1] + dy, home[2] + dz);
-                let target = z.rem_euclid(nz) * ny + y.rem_euclid(ny);
-                let image = [0, y.div_euclid(ny), z.div_euclid(nz)];
-                let mut at = low;
-                while at <= high {
-                    let period = at.div_euclid(nx);
-                    let last = high.min(period * nx + nx - 1);
-                    let cell = |c: i64| (target * nx + c - period * nx) as usize;
-                    let (start, end) = (self.starts[cell(at)], self.starts[cell(last) + 1]);
-                    if start < end {
-                        let shift = self.simulation_box.difference_to_cartesian([
-                            period as f64,
-                            image[1] as f64,
-                            image[2] as f64,
-                        ]);
-                        runs.push(Run { start: start as usize, end: end as usize, shift });
-                    }
-                    at = last + 1;
+                rows.push(StencilRow { dy, dz, reach });
+            }
+        }
+        rows
+    }
+
+    /// Runs of atoms that may be within the radius of those in a cell. With `half`, only runs
+    /// behind the cell: every pair of atoms and images is then met once, except pairs within the
+    /// cell, which are left out.
+    pub fn runs(&self, row: usize, x: usize, half: bool, runs: &mut Vec<Run>) {
+        runs.clear();
+        let [nx, ny, nz] = self.counts.map(|n| n as i64);
+        let home = [x as i64, row as i64 % ny, row as i64 / ny];
+        for &StencilRow { dy, dz, reach } in if half { &self.behind } else { &self.around } {
+            let low = if half && dy == 0 && dz == 0 { home[0] + 1 } else { home[0] - reach };
+            let high = home[0] + reach;
+            let (y, z) = (home[1] + dy, home[2] + dz);
+            let target = z.rem_euclid(nz) * ny + y.rem_euclid(ny);
+            let image = [0, y.div_euclid(ny), z.div_euclid(nz)];
+            let mut at = low;
+            while at <= high {
+                let period = at.div_euclid(nx);
+                let last = high.min(period * nx + nx - 1);
+                let cell = |c: i64| (target * nx + c - period * nx) as usize;
+                let (start, end) = (self.starts[cell(at)], self.starts[cell(last) + 1]);
+                if start < end {
+                    let shift = self.simulation_box.difference_to_cartesian([
+                        period as f64,
+                        image[1] as f64,
+                        image[2] as f64,
+                    ]);
+                    runs.push(Run { start: start as usize, end: end as usize, shift });
                 }
+                at = last + 1;
             }
         }
     }
+}
+
+/// A radius that reaches too far.
+pub(super) fn too_far(radius: f64) -> Error {
+    Error::input(
+        format!("a radius of {radius} reaches over more than {MOST_IMAGES} images of the box"),
+        "use a shorter radius, or a larger box",
+    )
+}
+
+fn cell_at(counts: &[usize; 3], f: [f64; 3]) -> [usize; 3] {
+    [0, 1, 2].map(|k| (((f[k] - f[k].floor()) * counts[k] as f64) as usize).min(counts[k] - 1))
 }
 
 /// An atom near another.

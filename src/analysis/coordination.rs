@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::backend::reference::for_each_pair;
+use super::cells::NeighborList;
+use crate::error::Result;
 use crate::system::Structure;
 
 /// Neighbours of one species around another.
@@ -36,30 +37,21 @@ impl Bonding {
 
 /// Neighbours of species `neighbor` within `cutoff` of the atoms of species `center` (indices
 /// into the structure's species).
-pub fn bonding(structure: &Structure, center: u16, neighbor: u16, cutoff: f64) -> Bonding {
-    let mut number = vec![0u32; structure.len()];
-    let (mut sum, mut bonds, mut shortest) = (0.0, 0u64, f64::INFINITY);
-    let cutoff = cutoff.min(structure.simulation_box.longest_cutoff());
-    for_each_pair(&structure.simulation_box, &structure.positions, cutoff, |i, j, _, r2| {
-        for (a, b) in [(i, j), (j, i)] {
-            if structure.kinds[a] == center && structure.kinds[b] == neighbor {
-                number[a] += 1;
-                sum += r2.sqrt();
-                bonds += 1;
-                shortest = shortest.min(r2.sqrt());
-            }
-        }
-    });
-    Bonding {
-        coordination: number
-            .iter()
-            .zip(&structure.kinds)
-            .filter(|&(_, &kind)| kind == center)
-            .map(|(&n, _)| n)
-            .collect(),
-        mean_length: sum / bonds as f64,
-        shortest,
+pub fn bonding(structure: &Structure, center: u16, neighbor: u16, cutoff: f64) -> Result<Bonding> {
+    let list = NeighborList::new(structure, |a, b| {
+        let wanted = (a == center && b == neighbor) || (a == neighbor && b == center);
+        if wanted { cutoff } else { 0.0 }
+    })?;
+    let (mut coordination, mut sum, mut bonds) = (Vec::new(), 0.0, 0u64);
+    let mut shortest = f64::INFINITY;
+    for atom in (0..structure.len()).filter(|&atom| structure.kinds[atom] == center) {
+        let near = list.of(atom);
+        coordination.push(near.len() as u32);
+        bonds += near.len() as u64;
+        sum += near.iter().map(|n| n.distance).sum::<f64>();
+        shortest = near.first().map_or(shortest, |n| shortest.min(n.distance));
     }
+    Ok(Bonding { coordination, mean_length: sum / bonds as f64, shortest })
 }
 
 #[cfg(test)]
@@ -82,10 +74,10 @@ mod tests {
         let species = ["Na", "Cl"].map(|n| Species { name: n.into(), mass: None }).to_vec();
         let cube = SimulationBox::cubic(11.2).expect("cube");
         let salt = Structure::new(cube, species, kinds, positions).expect("sound");
-        let found = bonding(&salt, 0, 1, 3.4);
+        let found = bonding(&salt, 0, 1, 3.4).expect("bonds");
         assert_eq!(found.coordination, vec![6; 32]);
         assert!((found.mean_length - 2.8).abs() < 1e-12);
         assert_eq!(found.fractions()[&6], 1.0);
-        assert_eq!(bonding(&salt, 0, 0, 3.4).mean(), 0.0);
+        assert_eq!(bonding(&salt, 0, 0, 3.4).expect("bonds").mean(), 0.0);
     }
 }

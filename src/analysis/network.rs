@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use super::cells::NeighborList;
 use crate::system::Structure;
 
 /// Oxygens by the number of network formers they are bonded to, and Qⁿ of the formers.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Network {
     /// Oxygens without a former.
     pub free: u64,
@@ -153,7 +155,7 @@ fn rank(basis: &[[i64; 3]], v: [i64; 3]) -> usize {
 }
 
 /// Topological constraints per network atom (formers and oxygens).
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Constraints {
     /// Bond stretching: one for each former–oxygen bond.
     pub stretching: f64,

@@ -1,6 +1,7 @@
 //! Shape of a site: tetrahedral order and continuous shape measures.
 
 use nalgebra::{Matrix3, Matrix4, SymmetricEigen};
+use serde::{Deserialize, Serialize};
 
 use super::cells::Neighbor;
 
@@ -20,7 +21,7 @@ pub fn tetrahedral_order(neighbors: &[Neighbor; 4]) -> f64 {
 }
 
 /// A regular polyhedron that a site is compared with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Shape {
     /// Four ligands.
     Tetrahedron,
@@ -35,6 +36,14 @@ impl Shape {
             4 => Some(Self::Tetrahedron),
             6 => Some(Self::Octahedron),
             _ => None,
+        }
+    }
+
+    /// Name for people.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Tetrahedron => "tetrahedron",
+            Self::Octahedron => "octahedron",
         }
     }
 

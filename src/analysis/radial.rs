@@ -155,13 +155,16 @@ impl PartialRdf {
                 let partial = self.partial(a, b);
                 let factor = if a == b { 1.0 } else { 2.0 };
                 let (na, nb) = (self.numbers[a] as f64, self.numbers[b] as f64);
+                total.r.clone_from(&partial.r);
+                if self.numbers[a] == 0 || self.numbers[b] == 0 {
+                    continue;
+                }
                 let weight = factor * na * nb / (n as f64).powi(2);
                 for k in 0..self.bins {
                     total.g[k] += weight * partial.g[k];
                     total.counts[k] += partial.counts[k];
                     total.running[k] += factor * na / n as f64 * partial.running[k];
                 }
-                total.r = partial.r;
             }
         }
         total

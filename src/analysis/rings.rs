@@ -7,7 +7,9 @@ use rayon::prelude::*;
 use super::cells::NeighborList;
 
 /// Which closed paths count as rings.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum RingKind {
     /// For every bond, the shortest closed paths through it (Guttman, J. Non-Cryst. Solids 116,
@@ -19,6 +21,17 @@ pub enum RingKind {
     /// Closed paths without a shortcut: no two of their atoms are joined by a shorter path (Yuan &
     /// Cormack, Comput. Mater. Sci. 24, 343 (2002), doi:10.1016/S0927-0256(01)00256-7).
     Primitive,
+}
+
+impl RingKind {
+    /// Name in tables.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Guttman => "Guttman",
+            Self::King => "King",
+            Self::Primitive => "primitive",
+        }
+    }
 }
 
 /// A graph in compressed rows: the network that rings are looked for in. Periodic images of an
@@ -86,35 +99,90 @@ impl Graph {
 }
 
 /// Number of distinct rings of each size up to `longest` nodes.
+///
+/// Rings are counted, not kept: memory is a byte for each bond or pair of bonds of an atom,
+/// whatever their number. A ring that is found from several places counts at the first of them.
 pub fn count_rings(graph: &Graph, kind: RingKind, longest: usize) -> BTreeMap<usize, u64> {
+    let longest = longest.min(250);
+    let shortest = match kind {
+        RingKind::Guttman => per_node(graph, |search, node| search.shortest_guttman(node, longest)),
+        RingKind::King => per_node(graph, |search, node| search.shortest_king(node, longest)),
+        RingKind::Primitive => Shortest::default(),
+    };
     let nodes: Vec<u32> = (0..graph.len() as u32).collect();
-    // Every ring is found from several of its nodes; the one with its lowest number keeps it, or
-    // for rings found from one place only, a global set of canonical forms.
-    let parts: Vec<BTreeSet<Vec<u32>>> = nodes
-        .par_chunks(256)
+    nodes
+        .par_chunks(CHUNK)
         .map_init(
             || Search::new(graph),
             |search, chunk| {
-                let mut rings = BTreeSet::new();
+                let mut sizes = BTreeMap::new();
                 for &node in chunk {
+                    let mut note = |size: usize| *sizes.entry(size).or_default() += 1;
                     match kind {
-                        RingKind::Guttman => search.guttman(node, longest, &mut rings),
-                        RingKind::King => search.king(node, longest, &mut rings),
-                        RingKind::Primitive => search.primitive(node, longest, &mut rings),
+                        RingKind::Guttman => search.guttman(node, &shortest, &mut note),
+                        RingKind::King => search.king(node, &shortest, &mut note),
+                        RingKind::Primitive => search.primitive(node, longest, &mut note),
                     }
                 }
-                rings
+                sizes
+            },
+        )
+        .reduce(BTreeMap::new, |mut a, b: BTreeMap<usize, u64>| {
+            for (size, count) in b {
+                *a.entry(size).or_default() += count;
+            }
+            a
+        })
+}
+
+/// Nodes that a thread takes at a time.
+const CHUNK: usize = 256;
+
+/// Size of the shortest ring through each bond or pair of bonds of each node, 0 where there is
+/// none.
+#[derive(Default)]
+struct Shortest {
+    starts: Vec<usize>,
+    sizes: Vec<u8>,
+}
+
+impl Shortest {
+    fn of(&self, node: u32) -> &[u8] {
+        &self.sizes[self.starts[node as usize]..self.starts[node as usize + 1]]
+    }
+}
+
+fn per_node(graph: &Graph, shortest: impl Fn(&mut Search<'_>, u32) -> Vec<u8> + Sync) -> Shortest {
+    let nodes: Vec<u32> = (0..graph.len() as u32).collect();
+    let parts: Vec<(Vec<u8>, Vec<usize>)> = nodes
+        .par_chunks(CHUNK)
+        .map_init(
+            || Search::new(graph),
+            |search, chunk| {
+                let (mut sizes, mut lengths) = (Vec::new(), Vec::new());
+                for &node in chunk {
+                    let own = shortest(search, node);
+                    lengths.push(own.len());
+                    sizes.extend(own);
+                }
+                (sizes, lengths)
             },
         )
         .collect();
-    let mut all: Vec<Vec<u32>> = parts.into_iter().flatten().collect();
-    all.par_sort_unstable();
-    all.dedup();
-    let mut sizes = BTreeMap::new();
-    for ring in all {
-        *sizes.entry(ring.len()).or_default() += 1;
+    let (mut starts, mut sizes) = (vec![0], Vec::new());
+    for (own, lengths) in parts {
+        sizes.extend(own);
+        starts.extend(lengths.iter().scan(*starts.last().unwrap_or(&0), |at, n| {
+            *at += n;
+            Some(*at)
+        }));
     }
-    sizes
+    Shortest { starts, sizes }
+}
+
+/// Place of the pair of the neighbours number i < k among all pairs of n neighbours.
+fn corner(i: usize, k: usize, n: usize) -> usize {
+    i * n - i * (i + 1) / 2 + k - i - 1
 }
 
 const FAR: u32 = u32::MAX;
@@ -192,35 +260,94 @@ impl<'a> Search<'a> {
         }
     }
 
-    fn guttman(&mut self, node: u32, longest: usize, rings: &mut BTreeSet<Vec<u32>>) {
+    /// Shortest ring through each bond of a node to a later one, in the order of its neighbours.
+    fn shortest_guttman(&mut self, node: u32, longest: usize) -> Vec<u8> {
         let graph = self.graph;
-        for &other in graph.of(node).iter().filter(|&&o| o > node) {
-            self.spread(node, longest as u32 - 1, None, Some(other), Some(other));
-            if self.distance[other as usize] == FAR {
+        let later = graph.of(node).iter().filter(|&&other| other > node);
+        later
+            .map(|&other| {
+                self.spread(node, longest as u32 - 1, None, Some(other), Some(other));
+                match self.distance[other as usize] {
+                    FAR => 0,
+                    d => d as u8 + 1,
+                }
+            })
+            .collect()
+    }
+
+    fn guttman(&mut self, node: u32, shortest: &Shortest, note: &mut impl FnMut(usize)) {
+        let graph = self.graph;
+        let later = graph.of(node).iter().filter(|&&other| other > node);
+        for (&other, &size) in later.zip(shortest.of(node)) {
+            if size == 0 {
                 continue;
             }
+            self.spread(node, u32::from(size) - 1, None, Some(other), Some(other));
             // The cut edge joins distance 0 and the end, so no shortest path runs along it.
             let mut paths = Vec::new();
             self.paths(other, &mut paths);
-            rings.extend(paths.iter().map(|p| canonical(p)));
+            for ring in paths {
+                let n = ring.len();
+                let found_before = (0..n).any(|k| {
+                    let (a, b) = (ring[k].min(ring[(k + 1) % n]), ring[k].max(ring[(k + 1) % n]));
+                    if (a, b) >= (node, other) {
+                        return false;
+                    }
+                    let mut later = graph.of(a).iter().filter(|&&o| o > a);
+                    let place = later.position(|&o| o == b);
+                    place.is_some_and(|place| shortest.of(a)[place] == size)
+                });
+                if !found_before {
+                    note(n);
+                }
+            }
         }
     }
 
-    fn king(&mut self, node: u32, longest: usize, rings: &mut BTreeSet<Vec<u32>>) {
-        let graph = self.graph;
-        let near = graph.of(node);
+    /// Shortest ring through each pair of bonds of a node.
+    fn shortest_king(&mut self, node: u32, longest: usize) -> Vec<u8> {
+        let near = self.graph.of(node);
+        let mut sizes = Vec::with_capacity(near.len() * near.len().saturating_sub(1) / 2);
         for (k, &a) in near.iter().enumerate() {
             for &b in &near[k + 1..] {
                 self.spread(a, (longest as u32).saturating_sub(2), Some(node), None, Some(b));
-                if self.distance[b as usize] == FAR {
+                sizes.push(match self.distance[b as usize] {
+                    FAR => 0,
+                    d => d as u8 + 2,
+                });
+            }
+        }
+        sizes
+    }
+
+    fn king(&mut self, node: u32, shortest: &Shortest, note: &mut impl FnMut(usize)) {
+        let graph = self.graph;
+        let near = graph.of(node);
+        for (i, &a) in near.iter().enumerate() {
+            for (k, &b) in near.iter().enumerate().skip(i + 1) {
+                let size = shortest.of(node)[corner(i, k, near.len())];
+                if size == 0 {
                     continue;
                 }
+                self.spread(a, u32::from(size) - 2, Some(node), None, Some(b));
                 let mut paths = Vec::new();
                 self.paths(b, &mut paths);
-                rings.extend(paths.into_iter().map(|mut p| {
-                    p.push(node);
-                    canonical(&p)
-                }));
+                for mut ring in paths {
+                    ring.push(node);
+                    let n = ring.len();
+                    let found_before = (0..n).any(|m| {
+                        let at = ring[m];
+                        let around = graph.of(at);
+                        let ends = [ring[(m + n - 1) % n], ring[(m + 1) % n]];
+                        let places = ends.map(|end| around.binary_search(&end).unwrap_or(0));
+                        let (x, y) = (places[0].min(places[1]), places[0].max(places[1]));
+                        (at, x, y) < (node, i, k)
+                            && shortest.of(at)[corner(x, y, around.len())] == size
+                    });
+                    if !found_before {
+                        note(n);
+                    }
+                }
             }
         }
     }
@@ -229,7 +356,7 @@ impl<'a> Search<'a> {
     ///
     /// A ring is primitive if every two of its nodes are as close along it as in the graph. Seen
     /// from the node, it is two shortest paths to a far node (even) or a far edge (odd).
-    fn primitive(&mut self, node: u32, longest: usize, rings: &mut BTreeSet<Vec<u32>>) {
+    fn primitive(&mut self, node: u32, longest: usize, note: &mut impl FnMut(usize)) {
         let graph = self.graph;
         let half = (longest / 2) as u32;
         self.spread(node, half, None, None, None);
@@ -277,7 +404,7 @@ impl<'a> Search<'a> {
         }
         for ring in candidates {
             if ring.iter().all(|&n| n >= node) && self.is_primitive(&ring) {
-                rings.insert(ring);
+                note(ring.len());
             }
         }
     }

@@ -1,7 +1,8 @@
 //! Structure factors: from g(r), and directly over the wave vectors of the box.
 
-use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 
+use super::density_waves::{DensityWave, density_waves};
 use super::pair_histogram::pair_index;
 use super::radial::PairRdf;
 use crate::error::{Error, Result};
@@ -57,7 +58,7 @@ pub fn partial_transform(partial: &PairRdf, density: f64, lorch: bool, q: &[f64]
 /// Partial structure factors summed directly over wave vectors of the box, accumulated over
 /// frames: I_ab(Q) = ⟨Re ρ_a ρ_b*⟩/N with ρ_a(Q) = Σ_{j∈a} exp(iQ·r_j), averaged over vectors
 /// with |Q| in a bin. No cut of g(r), but only the vectors that the box has.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct DirectStructureFactor {
     width: f64,
     kinds: usize,
@@ -100,45 +101,60 @@ impl DirectStructureFactor {
         self.vectors.len()
     }
 
+    /// The integer wave vectors (h, k, l), Q = 2π (h a* + k b* + l c*).
+    pub fn wave_vectors(&self) -> Vec<[i32; 3]> {
+        self.vectors.iter().map(|(hkl, _)| *hkl).collect()
+    }
+
     /// Adds a frame. The sum over atoms has a fixed order, whatever the number of threads.
-    pub fn add(&mut self, structure: &Structure) {
+    pub fn add(&mut self, structure: &Structure) -> Result<()> {
+        let waves = density_waves(structure, &self.wave_vectors());
+        self.add_waves(structure, &waves)
+    }
+
+    /// Adds a frame whose density waves were summed elsewhere: for each wave vector, for each
+    /// species.
+    ///
+    /// The wave vectors are those of the first frame's box. In a box that breathes they keep their
+    /// integers and change their lengths; one that leaves its bin by more than a bin's width is an
+    /// error.
+    pub fn add_waves(&mut self, structure: &Structure, waves: &[DensityWave]) -> Result<()> {
         let kinds = self.kinds;
-        let fractional: Vec<[f64; 3]> = structure
-            .positions
-            .iter()
-            .map(|r| structure.simulation_box.to_fractional(*r))
-            .collect();
-        let values: Vec<(f64, usize, Vec<f64>)> = self
+        if waves.len() != self.vectors.len() * kinds {
+            return Err(Error::input(
+                format!("{} density waves for {} wave vectors", waves.len(), self.vectors.len()),
+                "sum the waves of the same structure",
+            ));
+        }
+        let lengths: Vec<f64> = self
             .vectors
-            .par_iter()
-            .map(|&(hkl, bin)| {
-                let h = hkl.map(f64::from);
-                let mut amplitude = vec![(0.0, 0.0); kinds];
-                for (f, &kind) in fractional.iter().zip(&structure.kinds) {
-                    // Whole turns are taken off before the sine, which keeps its digits.
-                    let turns = h[0] * f[0] + h[1] * f[1] + h[2] * f[2];
-                    let (sin, cos) = (std::f64::consts::TAU * (turns - turns.round())).sin_cos();
-                    let sum = &mut amplitude[usize::from(kind)];
-                    sum.0 += cos;
-                    sum.1 += sin;
-                }
-                let mut intensity = vec![0.0; kinds * (kinds + 1) / 2];
-                for a in 0..kinds {
-                    for b in a..kinds {
-                        let (x, y) = (amplitude[a], amplitude[b]);
-                        intensity[pair_index(a, b, kinds)] =
-                            (x.0 * y.0 + x.1 * y.1) / self.atoms as f64;
-                    }
-                }
-                (wave_vector(&structure.simulation_box, hkl), bin, intensity)
-            })
+            .iter()
+            .map(|(hkl, _)| wave_vector(&structure.simulation_box, *hkl))
             .collect();
-        for (q, bin, intensity) in values {
+        let left = self.vectors.iter().zip(&lengths).find(|((_, bin), q)| {
+            let middle = (*bin as f64 + 0.5) * self.width;
+            (*q - middle).abs() > 1.5 * self.width
+        });
+        if left.is_some() {
+            return Err(Error::input(
+                "the box changes so much that wave vectors leave their bins of S(Q)",
+                "analyse frames of one box size at a time, or widen the bins",
+            ));
+        }
+        for (k, (&(_, bin), q)) in self.vectors.iter().zip(lengths).enumerate() {
+            let amplitude = &waves[k * kinds..(k + 1) * kinds];
             let sum = &mut self.sums[bin];
             sum.0 += q;
             sum.1 += 1;
-            sum.2.iter_mut().zip(&intensity).for_each(|(s, i)| *s += i);
+            for a in 0..kinds {
+                for b in a..kinds {
+                    let (x, y) = (amplitude[a], amplitude[b]);
+                    sum.2[pair_index(a, b, kinds)] +=
+                        (x[0] * y[0] + x[1] * y[1]) / self.atoms as f64;
+                }
+            }
         }
+        Ok(())
     }
 
     /// Mean |Q| of each bin that has vectors, and the partials A_ab of Faber and Ziman there:
@@ -285,8 +301,8 @@ mod tests {
         let species = vec![Species { name: "Fe".into(), mass: None }];
         let crystal = Structure::new(cube, species, vec![0; atoms], positions).expect("sound");
         let mut direct = DirectStructureFactor::new(&crystal, 6.0, 1e-3, 10_000).expect("vectors");
-        direct.add(&crystal);
-        direct.add(&crystal);
+        direct.add(&crystal).expect("added");
+        direct.add(&crystal).expect("added");
         let peaks: Vec<f64> =
             direct.partials().iter().filter(|(_, s)| s[0] > 1.0).map(|(q, _)| *q).collect();
         let unit = std::f64::consts::TAU / a;

@@ -1,50 +1,111 @@
 //! `fulgurite analyze`.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use fulgurite::analysis::suite::{Bonds, Output, Radial, Scattering, Suite};
-use fulgurite::io::read_frames;
+use fulgurite::analysis::suite::{AnalysisKind, AnalysisPlan, Output, Suite, write_dynamics};
+use fulgurite::config::{Override, load_analysis};
+use fulgurite::io::{StructureFormat, TrajectoryReader, read_frames};
 use fulgurite::system::{UnitSystem, Units};
 use fulgurite::{Error, Result};
+use indicatif::{ProgressBar, ProgressStyle};
 
-use super::say;
+use super::{remark, say};
+
+/// Frames from which a trajectory's dynamics are looked at without being asked for.
+const FEWEST_FRAMES: u64 = 8;
 
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// Structures or trajectories of the same atoms, or a run directory (its final.data)
+    /// Structures or trajectories of the same atoms, or run directories (their final.data)
     #[arg(required = true)]
     inputs: Vec<PathBuf>,
     /// Directory of the tables and pictures
     #[arg(long, value_name = "DIR")]
     output: PathBuf,
-    /// Longest distance of g(r)
-    #[arg(long, default_value_t = 10.0)]
-    r_max: f64,
-    /// Bin of g(r)
-    #[arg(long, default_value_t = 0.02)]
-    bin: f64,
-    /// Longest wave vector of S(Q)
-    #[arg(long, default_value_t = 20.0)]
-    q_max: f64,
-    /// Bin of S(Q)
-    #[arg(long, default_value_t = 0.1)]
-    q_bin: f64,
+    /// Which analyses and how (configs/analyze.toml explains every key)
+    #[arg(long, value_name = "FILE.toml")]
+    config: Option<PathBuf>,
+    /// Sets a key of the configuration
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    overrides: Vec<String>,
+    /// Only these analyses
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    only: Vec<String>,
+    /// Longest distance of g(r) [default: 10]
+    #[arg(long)]
+    r_max: Option<f64>,
+    /// Bin of g(r) [default: a 500th of the range]
+    #[arg(long)]
+    bin: Option<f64>,
+    /// Longest wave vector of S(Q) [default: 20]
+    #[arg(long)]
+    q_max: Option<f64>,
+    /// Bin of S(Q) [default: 0.1]
+    #[arg(long)]
+    q_bin: Option<f64>,
     /// Length of a bond, where the first minimum of g(r) is not wanted: Si-O=2.2
     #[arg(long = "bond", value_name = "A-B=LENGTH")]
     bonds: Vec<String>,
-    /// Reduced Lennard-Jones units in headers
+    /// Device for pairs and wave vectors: auto, gpu, gpu:N, cpu or reference [default: auto]
+    #[arg(long)]
+    device: Option<String>,
+    /// Reduced Lennard-Jones units
     #[arg(long)]
     lj: bool,
 }
 
+impl Arguments {
+    /// The configuration with the options of the command line.
+    fn plan(&self) -> Result<AnalysisPlan> {
+        let mut overrides = Vec::new();
+        for text in &self.overrides {
+            overrides.push(Override::parse(text)?);
+        }
+        let mut plan = load_analysis(self.config.as_deref(), &overrides)?;
+        if !self.only.is_empty() {
+            let text = format!("analyses=[\"{}\"]", self.only.join("\", \""));
+            plan.analyses = load_analysis(None, &[Override::parse(&text)?])?.analyses;
+        }
+        for (name, value, place) in [
+            ("--r-max", self.r_max, &mut plan.radial.r_max),
+            ("--bin", self.bin, &mut plan.radial.bin),
+            ("--q-max", self.q_max, &mut plan.scattering.q_max),
+        ] {
+            if let Some(value) = value {
+                *place = Some(positive(name, value)?);
+            }
+        }
+        if let Some(bin) = self.q_bin {
+            plan.scattering.bin = positive("--q-bin", bin)?;
+        }
+        for text in &self.bonds {
+            let (pair, length) = bond(text)?;
+            plan.bonds.insert(pair, length);
+        }
+        if self.lj {
+            plan.units = UnitSystem::Lj;
+        }
+        if self.device.is_some() {
+            plan.device.clone_from(&self.device);
+        }
+        Ok(plan)
+    }
+}
+
+fn positive(name: &str, value: f64) -> Result<f64> {
+    if value > 0.0 && value.is_finite() {
+        return Ok(value);
+    }
+    Err(Error::config(name, "must be positive", "give a positive number"))
+}
+
 /// Si-O=2.2
-fn bond(text: &str) -> Result<((String, String), f64)> {
+fn bond(text: &str) -> Result<(String, f64)> {
     text.split_once('=')
-        .and_then(|(pair, length)| Some((pair.split_once('-')?, length.parse::<f64>().ok()?)))
-        .filter(|(_, length)| *length > 0.0 && length.is_finite())
-        .map(|((a, b), length)| ((a.to_owned(), b.to_owned()), length))
+        .and_then(|(pair, length)| Some((pair, length.parse::<f64>().ok()?)))
+        .filter(|(pair, length)| pair.contains('-') && *length > 0.0 && length.is_finite())
+        .map(|(pair, length)| (pair.to_owned(), length))
         .ok_or_else(|| {
             Error::config(
                 "--bond",
@@ -54,51 +115,122 @@ fn bond(text: &str) -> Result<((String, String), f64)> {
         })
 }
 
-/// The structure of a run directory.
-fn of_run(directory: &Path) -> Result<PathBuf> {
+/// The structures of a run directory: its own, or those of its members.
+fn of_run(directory: &Path) -> Result<Vec<PathBuf>> {
     let own = directory.join("final.data");
     if own.is_file() {
-        return Ok(own);
+        return Ok(vec![own]);
     }
-    Err(Error::input(
-        format!("{} has no final.data", directory.display()),
-        "give a finished run, one of its members, or a structure file",
-    ))
+    let entries = std::fs::read_dir(directory).map_err(|e| Error::io("read", directory, e))?;
+    let mut members = Vec::new();
+    for entry in entries {
+        let path = entry.map_err(|e| Error::io("read", directory, e))?.path().join("final.data");
+        if path.is_file() {
+            members.push(path);
+        }
+    }
+    members.sort();
+    if members.is_empty() {
+        return Err(Error::input(
+            format!("{} has no final.data", directory.display()),
+            "give a finished run, one of its members, or a structure file",
+        ));
+    }
+    Ok(members)
+}
+
+/// A file with the number of its frames.
+fn frames_of(path: PathBuf) -> Result<(PathBuf, u64)> {
+    let frames = match StructureFormat::from_path(&path)? {
+        StructureFormat::NetCdf => TrajectoryReader::open(&path)?.frames(),
+        StructureFormat::LammpsData => 1,
+        _ => {
+            let mut frames = 0;
+            for frame in read_frames(&path)? {
+                frame?;
+                frames += 1;
+            }
+            frames
+        }
+    };
+    Ok((path, frames))
+}
+
+/// The frames of these numbers, in order.
+fn chosen(
+    path: &Path,
+    numbers: Vec<u64>,
+) -> Result<Box<dyn Iterator<Item = Result<fulgurite::io::Frame>>>> {
+    if StructureFormat::from_path(path)? == StructureFormat::NetCdf {
+        let mut reader = TrajectoryReader::open(path)?;
+        return Ok(Box::new(numbers.into_iter().map(move |number| reader.frame(number))));
+    }
+    let frames = read_frames(path)?.zip(0..);
+    Ok(Box::new(frames.filter_map(move |(frame, number)| {
+        (frame.is_err() || numbers.contains(&number)).then_some(frame)
+    })))
+}
+
+/// The trajectory whose dynamics are looked at: the only one there is.
+fn trajectory<'a>(plan: &AnalysisPlan, files: &'a [(PathBuf, u64)]) -> Result<Option<&'a Path>> {
+    match files {
+        [(path, frames)] if plan.wants_dynamics() || *frames >= FEWEST_FRAMES => {
+            let automatic = plan.analyses.is_none();
+            Ok((plan.wants_dynamics() || automatic).then_some(path))
+        }
+        _ if plan.wants_dynamics() => Err(Error::input(
+            format!("dynamics need one trajectory, and there are {} files", files.len()),
+            "give one trajectory file, or leave `dynamics` out",
+        )),
+        _ => Ok(None),
+    }
 }
 
 pub fn main(arguments: &Arguments) -> Result<()> {
-    let given = arguments.bonds.iter().map(|b| bond(b)).collect::<Result<BTreeMap<_, _>>>()?;
-    for (name, value) in [
-        ("--r-max", arguments.r_max),
-        ("--bin", arguments.bin),
-        ("--q-max", arguments.q_max),
-        ("--q-bin", arguments.q_bin),
-    ] {
-        if !(value > 0.0 && value.is_finite()) {
-            return Err(Error::config(name, "must be positive", "give a positive number"));
-        }
-    }
-    let units = Units::of(if arguments.lj { UnitSystem::Lj } else { UnitSystem::Metal });
-    let mut suite = Suite::new(vec![
-        Box::new(Radial::new(arguments.r_max, arguments.bin)),
-        Box::new(Bonds::new(given)),
-        Box::new(Scattering::new(arguments.q_max, arguments.q_bin)),
-    ]);
-    let spinner = indicatif::ProgressBar::new_spinner();
-    spinner.enable_steady_tick(std::time::Duration::from_millis(200));
-    let mut output = Output::create(&arguments.output, units)?;
+    let plan = arguments.plan()?;
+    let mut files = Vec::new();
     for input in &arguments.inputs {
-        let path = if input.is_dir() { of_run(input)? } else { input.clone() };
-        for frame in read_frames(&path)? {
-            let number = suite.frames() + 1;
-            suite.accumulate(&frame?, |name| {
-                spinner.set_message(format!("{}, frame {number}: {name}", path.display()));
-            })?;
+        let paths = if input.is_dir() { of_run(input)? } else { vec![input.clone()] };
+        for path in paths {
+            files.push(frames_of(path)?);
         }
     }
-    suite.finish(&mut output)?;
+    let moving = trajectory(&plan, &files)?;
+    let device = fulgurite::backend::select(plan.device.as_deref().unwrap_or("auto"))?;
+    let mut suite = Suite::new(&plan)?;
+    let mut output = Output::create(&arguments.output, Units::of(plan.units))?;
+    let chosen_frames: Vec<Vec<u64>> = files.iter().map(|(_, n)| plan.frames.of(*n)).collect();
+    let all: u64 = files.iter().map(|(_, n)| n).sum();
+    let used: u64 = chosen_frames.iter().map(|c| c.len() as u64).sum();
+    let steps = if suite.is_empty() { 0 } else { used * suite.len() as u64 };
+    let bar = ProgressBar::new(steps);
+    if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} {msg} ({eta} left)") {
+        bar.set_style(style);
+    }
+    bar.enable_steady_tick(std::time::Duration::from_millis(200));
+    if !suite.is_empty() {
+        for ((path, _), numbers) in files.iter().zip(chosen_frames) {
+            for frame in chosen(path, numbers)? {
+                let number = suite.frames() + 1;
+                let structure = frame?.structure;
+                suite.accumulate(&structure, device.backend.as_ref(), |kind: AnalysisKind| {
+                    bar.inc(1);
+                    bar.set_message(format!("frame {number}: {}", kind.name()));
+                })?;
+            }
+        }
+        suite.finish(&mut output)?;
+    }
+    if let Some(path) = moving {
+        bar.set_message("dynamics");
+        match plan.dynamics.read(path) {
+            Ok(result) => write_dynamics(&result, &mut output)?,
+            Err(error) if plan.wants_dynamics() => return Err(error),
+            Err(error) => remark(&format!("dynamics left out: {error}; {}", error.remedy())),
+        }
+    }
     output.write_summary()?;
-    spinner.finish_and_clear();
+    bar.finish_and_clear();
     for product in output.products() {
         for (name, value, unit) in &product.numbers {
             say(format!("{name}: {value:.4} {unit}").trim_end())?;
@@ -107,9 +239,10 @@ pub fn main(arguments: &Arguments) -> Result<()> {
             say(&format!("note: {remark}"))?;
         }
     }
-    say(&format!(
-        "{} frames; tables and pictures in {}",
-        suite.frames(),
-        arguments.output.display()
-    ))
+    if used < all {
+        say(&format!(
+            "structure from {used} of {all} frames; `frames` in a configuration says which"
+        ))?;
+    }
+    say(&format!("{used} frames; tables and pictures in {}", arguments.output.display()))
 }

@@ -1,6 +1,7 @@
 //! What the user writes: force-field files and run configurations, read with the line of every
 //! mistake and turned into validated plans.
 
+mod analyze;
 mod document;
 mod forcefield;
 mod plan;
@@ -10,6 +11,7 @@ mod run_text;
 mod softness;
 mod sorption;
 
+pub use analyze::load_analysis;
 pub(crate) use document::suggestion;
 pub use document::{Document, Override};
 pub use forcefield::{load_force_field, parse_force_field};

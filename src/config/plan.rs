@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::analysis::suite::AnalysisKind;
 use crate::dynamics::{Ensemble, MinimizeMethod, TemperatureSchedule};
 use crate::potential::ForceField;
 
@@ -83,6 +84,10 @@ pub struct Analysis {
     pub displacement_bin: f64,
     /// What is measured beyond g(r) and displacements from the start.
     pub measure: Vec<Measurement>,
+    /// Analyses of structure of each stage with dynamics.
+    pub structure: Vec<AnalysisKind>,
+    /// Steps between the frames that they see in the settled half of a stage; 0: its end alone.
+    pub structure_interval: u64,
     /// Wave vectors of scattering functions; empty: the first peak of S(q) where a stage begins.
     pub wave_vectors: Vec<f64>,
     /// Distance that counts as not moved; `None`: 0.3 of the mean distance of atoms.

@@ -13,6 +13,7 @@ use super::run_text::{
     BranchText, KindText, MethodText, RunText, STAGE_KEYS, StageText, ThermostatText,
     VelocitiesText,
 };
+use crate::analysis::suite::AnalysisKind;
 use crate::dynamics::{Ensemble, MinimizeMethod};
 use crate::error::{Error, Result};
 use crate::system::{UnitSystem, Units};
@@ -253,6 +254,15 @@ impl StageReader<'_> {
                 "give between 5 and a million bins",
             ));
         }
+        for (index, kind) in a.structure.iter().enumerate() {
+            if !AnalysisKind::STRUCTURE.contains(kind) {
+                return Err(d.error(
+                    &format!("analysis.structure[{index}]"),
+                    format!("`{}` is no analysis of single structures", kind.name()),
+                    "name dynamics in `measure`; compare with references by `fulgurite analyze`",
+                ));
+            }
+        }
         // 4 fs sees vibrations up to 125 THz; 2 ps tells lines 0.5 THz apart.
         let vibrations = self
             .interval("analysis.vibrations_interval", a.vibrations_interval, 4.0 * self.timestep)?
@@ -267,6 +277,12 @@ impl StageReader<'_> {
             rdf_cutoff,
             rdf_bin,
             displacement_bin: length("displacement_bin", a.displacement_bin, self.cutoff / 80.0)?,
+            structure: a.structure.clone(),
+            structure_interval: self.interval(
+                "analysis.structure_interval",
+                Some(a.structure_interval.unwrap_or(0.0)),
+                0.0,
+            )?,
             measure: a.measure.clone().unwrap_or_else(|| vec![Measurement::Dynamics]),
             wave_vectors: a
                 .wave_vectors

@@ -1,5 +1,6 @@
 //! The run configuration as it is written in TOML, before its numbers are checked.
 
+use crate::analysis::suite::AnalysisKind;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -92,6 +93,9 @@ pub(super) struct AnalysisText {
     pub rdf_bin: Option<f64>,
     pub displacement_bin: Option<f64>,
     pub measure: Option<Vec<Measurement>>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub structure: Vec<AnalysisKind>,
+    pub structure_interval: Option<f64>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub wave_vectors: Vec<f64>,
     pub overlap_length: Option<f64>,

@@ -10,13 +10,14 @@ use super::provenance::write_json;
 use super::sampler::Sampler;
 use super::{files, pictures};
 use crate::analysis::motion::{Diffusion, velocity_curves};
+use crate::analysis::suite::Output;
 use crate::analysis::{
     DisplacementHistogram, PairRdf, Plateau, TwoLines, bonding, first_peak, fit_two_lines,
     mean_and_standard_error, plateau, self_intermediate_scattering,
 };
 use crate::config::RunPlan;
 use crate::dynamics::MinimizeReport;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::io::write_atomically;
 use crate::potential::CompiledForceField;
 use crate::system::{Structure, Units};
@@ -189,6 +190,7 @@ pub(super) fn finish_dynamics(finished: &Finished<'_>) -> Result<StageRecord> {
     let partials = finished.sampler.rdf.partials();
     write_rdf(finished, &partials)?;
     write_msd(finished)?;
+    write_structure_analyses(finished)?;
     let histogram = DisplacementHistogram::new(
         &moved,
         &structure.kinds,
@@ -221,7 +223,7 @@ pub(super) fn finish_dynamics(finished: &Finished<'_>) -> Result<StageRecord> {
         ),
         diffusion,
         inherent_structure_energy: finished.inherent_structure_energy,
-        bonds: bonds(finished, &partials),
+        bonds: bonds(finished, &partials)?,
     };
     write_json(&finished.results.join("stage.json"), &record)?;
     Ok(record)
@@ -294,7 +296,7 @@ fn memory(finished: &Finished<'_>, moved: &[[f64; 3]]) -> MemoryRecord {
 }
 
 /// Pairs of opposite charges; without charges, all pairs.
-fn bonds(finished: &Finished<'_>, partials: &[PairRdf]) -> Vec<BondRecord> {
+fn bonds(finished: &Finished<'_>, partials: &[PairRdf]) -> Result<Vec<BondRecord>> {
     let structure = finished.structure;
     let field = finished.field;
     let mut records = Vec::new();
@@ -310,7 +312,7 @@ fn bonds(finished: &Finished<'_>, partials: &[PairRdf]) -> Vec<BondRecord> {
             let (Some((peak, _)), Some(cutoff)) = (rdf.first_peak(), rdf.first_minimum()) else {
                 continue;
             };
-            let bonds = bonding(structure, a as u16, b as u16, cutoff);
+            let bonds = bonding(structure, a as u16, b as u16, cutoff)?;
             records.push(BondRecord {
                 pair: format!("{}-{}", first.name, second.name),
                 cutoff,
@@ -322,7 +324,7 @@ fn bonds(finished: &Finished<'_>, partials: &[PairRdf]) -> Vec<BondRecord> {
             });
         }
     }
-    records
+    Ok(records)
 }
 
 fn length_column(name: &str, units: &Units) -> String {
@@ -374,6 +376,18 @@ fn write_dynamics(finished: &Finished<'_>) -> Result<BTreeMap<String, Diffusion>
         }
     }
     Ok(diffusion)
+}
+
+/// Writes the analyses of structure into a directory of their own.
+fn write_structure_analyses(finished: &Finished<'_>) -> Result<()> {
+    let Some(suite) = finished.sampler.structure.as_ref().filter(|s| s.frames() > 0) else {
+        return Ok(());
+    };
+    let directory = finished.results.join("structure");
+    std::fs::create_dir_all(&directory).map_err(|e| Error::io("create", &directory, e))?;
+    let mut output = Output::within(&directory, finished.field.units);
+    suite.finish(&mut output)?;
+    output.write_summary()
 }
 
 fn write_msd(finished: &Finished<'_>) -> Result<()> {

@@ -4,10 +4,12 @@
 use serde::{Deserialize, Serialize};
 
 use crate::analysis::motion::{Motion, MotionOptions, VelocityCorrelation};
+use crate::analysis::suite::{AnalysisPlan, Suite};
 use crate::analysis::{PartialRdf, displacements, mean_squared_displacement};
+use crate::backend::cpu::CpuBackend;
 use crate::config::{Analysis, Measurement};
 use crate::error::Result;
-use crate::system::Structure;
+use crate::system::{Structure, UnitSystem};
 
 /// Memory for time origins: they are part of every checkpoint.
 const ORIGIN_BYTES: u64 = 64 << 20;
@@ -27,6 +29,8 @@ pub(super) struct Sampler {
     pub motion: Option<Motion>,
     /// Velocity correlations, in stages without a ramp that ask for them.
     pub velocities: Option<VelocityCorrelation>,
+    /// Structure of the settled half of the stage, or of its end.
+    pub structure: Option<Suite>,
 }
 
 /// What is due of a frame.
@@ -34,6 +38,8 @@ pub(super) struct Sampler {
 pub(super) struct Due {
     /// g(r): only where the stage has settled.
     pub rdf: bool,
+    /// Analyses of structure.
+    pub structure: bool,
     /// The frame is a multiple of the interval after the start: ends of stages need not be.
     pub regular: bool,
 }
@@ -46,6 +52,7 @@ impl Sampler {
         steps: u64,
         timestep: f64,
         ramp: bool,
+        units: UnitSystem,
     ) -> Result<Self> {
         let wants = |m: Measurement| analysis.measure.contains(&m) && !ramp;
         let samples = steps.checked_div(analysis.interval).unwrap_or(0) + 1;
@@ -74,24 +81,36 @@ impl Sampler {
         } else {
             None
         };
+        let suite = AnalysisPlan {
+            units,
+            analyses: Some(analysis.structure.clone()),
+            ..AnalysisPlan::default()
+        };
         Ok(Self {
             start: unwrapped(structure),
             rdf: PartialRdf::new(structure, analysis.rdf_cutoff, analysis.rdf_bin)?,
             msd: Vec::new(),
             motion,
             velocities,
+            structure: (!analysis.structure.is_empty()).then(|| Suite::new(&suite)).transpose()?,
         })
     }
 
     /// Notes a frame.
     pub fn sample(&mut self, step: u64, structure: &Structure, due: Due) -> Result<()> {
-        let moved = self.displacements(structure);
-        self.msd.push((
-            step,
-            mean_squared_displacement(&moved, &structure.kinds, structure.species.len()),
-        ));
+        if due.regular || due.rdf {
+            let moved = self.displacements(structure);
+            self.msd.push((
+                step,
+                mean_squared_displacement(&moved, &structure.kinds, structure.species.len()),
+            ));
+        }
         if due.rdf {
             self.rdf.add(structure)?;
+        }
+        if let Some(suite) = self.structure.as_mut().filter(|_| due.structure) {
+            // On the processor: what a device rounds must not steer what is written.
+            suite.accumulate(structure, &CpuBackend::new(), |_| ())?;
         }
         match &mut self.motion {
             Some(motion) if due.regular => motion.push(structure),

@@ -201,9 +201,11 @@ impl Dynamics {
             if let Some(structure) = &seen.structure {
                 let analysis = &shared.plan.analysis;
                 let timestep = shared.plan.timestep;
+                let units = lane.force_field.units.system;
                 let mut sampler =
-                    Sampler::new(structure, analysis, self.steps, timestep, self.ramp)?;
-                sampler.sample(seen.step, structure, Due { rdf: false, regular: true })?;
+                    Sampler::new(structure, analysis, self.steps, timestep, self.ramp, units)?;
+                let due = Due { rdf: false, structure: false, regular: true };
+                sampler.sample(seen.step, structure, due)?;
                 if let Some(velocities) = &mut sampler.velocities {
                     velocities.push(structure)?;
                 }
@@ -228,6 +230,7 @@ impl Dynamics {
             output.trajectory,
             output.checkpoint,
             shared.plan.analysis.interval,
+            shared.plan.analysis.structure_interval,
             vibrations_interval(shared, lanes),
         ];
         for interval in intervals.into_iter().filter(|&i| i > 0) {
@@ -246,13 +249,13 @@ impl Dynamics {
         lanes: &mut [&mut Lane<'_>],
     ) -> Result<Option<Thermodynamics>> {
         let end = self.done == self.steps;
-        let sample = end || self.due(shared.plan.analysis.interval);
+        let settled = !self.ramp && 2 * self.done >= self.steps;
+        let regular = self.due(shared.plan.analysis.interval);
+        let structure = end || (settled && self.due(shared.plan.analysis.structure_interval));
+        let sample = regular || structure;
         let wanted = Wanted {
             frame: self.due(shared.plan.output.trajectory),
-            sample: sample.then(|| Due {
-                rdf: end || (!self.ramp && 2 * self.done >= self.steps),
-                regular: self.due(shared.plan.analysis.interval),
-            }),
+            sample: sample.then_some(Due { rdf: end || (regular && settled), structure, regular }),
             velocities: self.due(vibrations_interval(shared, lanes)),
         };
         let what = Observables {

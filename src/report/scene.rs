@@ -5,7 +5,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde::Serialize;
 
-use crate::backend::reference::for_each_pair;
+use crate::analysis::NeighborList;
 use crate::error::Result;
 use crate::protocol::BondRecord;
 use crate::system::Structure;
@@ -174,21 +174,16 @@ fn coordination(structure: &Structure, bonds: &[BondRecord]) -> Option<Vec<u32>>
             Some((kind(first)?, kind(second)?, b.cutoff))
         })
         .collect();
-    let longest = pairs.iter().map(|p| p.2).fold(0.0, f64::max);
-    if !(longest > 0.0) || longest > structure.simulation_box.longest_cutoff() {
+    let cutoff = |a: u16, b: u16| {
+        let (a, b) = (usize::from(a), usize::from(b));
+        let own = pairs.iter().filter(|p| (p.0, p.1) == (a, b) || (p.0, p.1) == (b, a));
+        own.map(|p| p.2).fold(0.0, f64::max)
+    };
+    if !pairs.iter().any(|p| p.2 > 0.0) {
         return None;
     }
-    let mut numbers = vec![0; structure.len()];
-    for_each_pair(&structure.simulation_box, &structure.positions, longest, |i, j, _, r2| {
-        let (a, b) = (usize::from(structure.kinds[i]), usize::from(structure.kinds[j]));
-        let bonded = |p: &(usize, usize, f64)| {
-            ((p.0, p.1) == (a, b) || (p.0, p.1) == (b, a)) && r2 < p.2 * p.2
-        };
-        if pairs.iter().any(bonded) {
-            numbers[i] += 1;
-            numbers[j] += 1;
-        }
-    });
+    let list = NeighborList::new(structure, cutoff).ok()?;
+    let numbers = (0..structure.len()).map(|atom| list.of(atom).len() as u32).collect();
     Some(numbers)
 }
 

@@ -87,6 +87,8 @@ pub struct AnalysisSettings {
     pub neighbors: Vec<String>,
     /// Radius of the coordination number; the first minimum of g(r) without it.
     pub neighbor_cutoff: Option<f64>,
+    /// Whether the volume of the Voronoi cell is tried as the only feature.
+    pub voronoi: bool,
     /// Part of the atoms, those that moved most, to which SOAP similarity is measured.
     pub similar_to: f64,
 }
@@ -101,6 +103,7 @@ impl Default for AnalysisSettings {
             correlation_cutoff: 15.0,
             neighbors: Vec::new(),
             neighbor_cutoff: None,
+            voronoi: true,
             similar_to: 0.1,
         }
     }

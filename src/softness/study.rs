@@ -13,6 +13,7 @@ use super::score::{
 };
 use super::settings::{AnalysisSettings, LearningSettings};
 use crate::analysis::motion::Estimate;
+use crate::analysis::voronoi_cells;
 use crate::backend::Backend;
 use crate::descriptor::DescriptorPlan;
 use crate::error::{Error, Result};
@@ -436,6 +437,26 @@ impl Study {
         Ok(())
     }
 
+    /// The volume of the Voronoi cell as the only feature, where cells are asked for and can be found.
+    fn voronoi(&mut self, plan: &Plan, trained: &Collected, glasses: usize) {
+        if !plan.analysis.voronoi {
+            return;
+        }
+        let volumes = || -> Result<Samples> {
+            let mut samples = Samples::new(vec!["Voronoi volume".into()]);
+            for set in &trained.sets {
+                let cells = voronoi_cells(&set.structure)?;
+                let of: Vec<f64> = set.atoms.iter().map(|&i| cells[i].volume).collect();
+                samples.extend(&of, &set.mobile, set.glass)?;
+            }
+            Ok(samples)
+        };
+        match volumes().and_then(|s| baseline("Voronoi volume", &s, &plan.learning, glasses)) {
+            Ok(b) => self.baselines.push(b),
+            Err(e) => self.notes.push(format!("No Voronoi volume: {e}.")),
+        }
+    }
+
     fn other_features(
         &mut self,
         plan: &Plan,
@@ -478,6 +499,7 @@ impl Study {
                     .into(),
             ),
         }
+        self.voronoi(plan, trained, glasses);
         self.fewer_features = fewer(samples, all, &plan.learning, glasses)?;
         if let Some(soap) = &plan.soap {
             told("comparison features");

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::errors::{Estimate, jackknife_curve, merge};
 use super::lags::{LagGrid, Origins};
 use crate::backend::reference::for_each_pair;
 use crate::system::Structure;
@@ -21,10 +22,9 @@ pub(super) struct Distinct {
     bins: usize,
     every: u32,
     origins: Origins<Vec<[f64; 3]>>,
-    /// Of each chosen lag: comparisons, and Σ 1/V over them.
-    compared: Vec<(u64, f64)>,
-    /// Of each chosen lag, species now, species then and bin.
-    counts: Vec<u64>,
+    /// Of each chosen lag and each comparison: 1/V, and the counts by species now, species then
+    /// and bin.
+    compared: Vec<Vec<(f64, Vec<u64>)>>,
 }
 
 /// g_d of a pair of species at one lag.
@@ -37,7 +37,7 @@ pub struct DistinctPair {
     /// Middle of each bin.
     pub r: Vec<f64>,
     /// g_d at each bin; 1 where the past does not matter.
-    pub g: Vec<f64>,
+    pub g: Vec<Estimate>,
 }
 
 impl Distinct {
@@ -58,8 +58,7 @@ impl Distinct {
             bins,
             every: grid.stride() * origins.div_ceil(COMPARISONS),
             origins: Origins::default(),
-            compared: vec![(0, 0.0); chosen.len()],
-            counts: vec![0; chosen.len() * species * species * bins],
+            compared: vec![Vec::new(); chosen.len()],
         }
     }
 
@@ -80,7 +79,7 @@ impl Distinct {
         let atoms = end.len();
         let both: Vec<[f64; 3]> = end.iter().chain(start).copied().collect();
         let scale = self.bins as f64 / self.cutoff;
-        let counts = &mut self.counts[k * self.species * self.species * self.bins..];
+        let mut counts = vec![0; self.species * self.species * self.bins];
         for_each_pair(&structure.simulation_box, &both, self.cutoff, |i, j, _, r2| {
             let (now, then) = if i < j { (i, j) } else { (j, i) };
             if now >= atoms || then < atoms || then - atoms == now {
@@ -91,46 +90,55 @@ impl Distinct {
             let bin = ((r2.sqrt() * scale) as usize).min(self.bins - 1);
             counts[(a * self.species + b) * self.bins + bin] += 1;
         });
-        self.compared[k].0 += 1;
-        self.compared[k].1 += structure.simulation_box.volume().recip();
+        self.compared[k].push((structure.simulation_box.volume().recip(), counts));
     }
 
-    /// g_d of every pair of species at every lag that was reached.
+    /// g_d of every pair of species at every lag that was reached, with errors from comparisons
+    /// taken together until they span the lag.
     pub fn finish(&self, grid: &LagGrid, names: &[String], numbers: &[usize]) -> Vec<DistinctPair> {
         let width = self.cutoff / self.bins as f64;
         let mut found = Vec::new();
-        for (k, &lag) in self.chosen.iter().enumerate() {
-            let (times, inverse_volumes) = self.compared[k];
-            if times == 0 {
+        for (compared, &lag) in self.compared.iter().zip(&self.chosen) {
+            if compared.is_empty() {
                 continue;
             }
+            let merged = grid.lags()[lag].div_ceil(self.every.max(1)) as usize;
             for a in 0..self.species {
                 for b in a..self.species {
                     if numbers[a] == 0 || numbers[b] == 0 {
                         continue;
                     }
-                    let row = |a: usize, b: usize| {
-                        let pair = (k * self.species + a) * self.species + b;
-                        &self.counts[pair * self.bins..][..self.bins]
-                    };
                     let others = if a == b { numbers[b] - 1 } else { numbers[b] };
-                    let mut pair = DistinctPair {
+                    let rows: Vec<Vec<f64>> = compared
+                        .iter()
+                        .map(|(inverse_volume, counts)| {
+                            let row = |a: usize, b: usize| {
+                                &counts[(a * self.species + b) * self.bins..][..self.bins]
+                            };
+                            // Forward and backward in time are the same in equilibrium.
+                            let pairs = row(a, b).iter().zip(row(b, a));
+                            let pairs = pairs.map(|(x, y)| 0.5 * (x + y) as f64);
+                            std::iter::once(*inverse_volume).chain(pairs).collect()
+                        })
+                        .collect();
+                    let g = jackknife_curve(&merge(&rows, merged), |sums| {
+                        (0..self.bins)
+                            .map(|bin| {
+                                let (inner, outer) = (bin as f64 * width, (bin + 1) as f64 * width);
+                                let shell = 4.0 / 3.0
+                                    * std::f64::consts::PI
+                                    * (outer.powi(3) - inner.powi(3));
+                                let ideal = numbers[a] as f64 * others as f64 * sums[0] * shell;
+                                if ideal > 0.0 { sums[bin + 1] / ideal } else { 0.0 }
+                            })
+                            .collect()
+                    });
+                    found.push(DistinctPair {
                         lag: grid.lags()[lag],
                         names: [names[a].clone(), names[b].clone()],
-                        r: Vec::with_capacity(self.bins),
-                        g: Vec::with_capacity(self.bins),
-                    };
-                    for bin in 0..self.bins {
-                        let (inner, outer) = (bin as f64 * width, (bin + 1) as f64 * width);
-                        let shell =
-                            4.0 / 3.0 * std::f64::consts::PI * (outer.powi(3) - inner.powi(3));
-                        let ideal = numbers[a] as f64 * others as f64 * inverse_volumes * shell;
-                        // Forward and backward in time are the same in equilibrium.
-                        let pairs = 0.5 * (row(a, b)[bin] + row(b, a)[bin]) as f64;
-                        pair.r.push(0.5 * (inner + outer));
-                        pair.g.push(if ideal > 0.0 { pairs / ideal } else { 0.0 });
-                    }
-                    found.push(pair);
+                        r: (0..self.bins).map(|bin| (bin as f64 + 0.5) * width).collect(),
+                        g,
+                    });
                 }
             }
         }

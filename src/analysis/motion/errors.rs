@@ -18,6 +18,15 @@ pub(super) const FEWEST_BLOCKS: usize = 4;
 /// (Efron & Stein, Ann. Stat. 9, 586 (1981), doi:10.1214/aos/1176345462). Blocks whose first sum,
 /// the count, is zero are left out.
 pub(crate) fn jackknife(blocks: &[Vec<f64>], value: impl Fn(&[f64]) -> f64) -> Estimate {
+    let curve = jackknife_curve(blocks, |sums| vec![value(sums)]);
+    curve.first().copied().unwrap_or(Estimate { value: f64::NAN, error: None })
+}
+
+/// As [`jackknife`] for a function with many values: a curve with an error at each point.
+pub(super) fn jackknife_curve(
+    blocks: &[Vec<f64>],
+    values: impl Fn(&[f64]) -> Vec<f64>,
+) -> Vec<Estimate> {
     let filled: Vec<&Vec<f64>> = blocks.iter().filter(|b| b.first() > Some(&0.0)).collect();
     let width = blocks.first().map_or(0, Vec::len);
     let sum = |skip: usize| {
@@ -31,16 +40,22 @@ pub(crate) fn jackknife(blocks: &[Vec<f64>], value: impl Fn(&[f64]) -> f64) -> E
         }
         total
     };
-    let all = value(&sum(usize::MAX));
+    let all = values(&sum(usize::MAX));
     if filled.len() < FEWEST_BLOCKS {
-        return Estimate { value: all, error: None };
+        return all.into_iter().map(|value| Estimate { value, error: None }).collect();
     }
     let n = filled.len() as f64;
-    let without: Vec<f64> = (0..filled.len()).map(|k| value(&sum(k))).collect();
-    let mean = without.iter().sum::<f64>() / n;
-    let squares: f64 = without.iter().map(|v| (v - mean).powi(2)).sum();
-    let error = ((n - 1.0) / n * squares).sqrt();
-    Estimate { value: all, error: error.is_finite().then_some(error) }
+    let without: Vec<Vec<f64>> = (0..filled.len()).map(|k| values(&sum(k))).collect();
+    let at = |k: usize| without.iter().map(move |w| w.get(k).copied().unwrap_or(f64::NAN));
+    (0..)
+        .zip(all)
+        .map(|(k, value)| {
+            let mean = at(k).sum::<f64>() / n;
+            let squares: f64 = at(k).map(|v| (v - mean).powi(2)).sum();
+            let error = ((n - 1.0) / n * squares).sqrt();
+            Estimate { value, error: error.is_finite().then_some(error) }
+        })
+        .collect()
 }
 
 /// Adds neighbouring blocks together, `merged` at a time.

@@ -186,7 +186,8 @@ impl MotionResult {
         for (t, pair) in &self.distinct {
             let [a, b] = pair.names.clone();
             let name = format!("van-hove-distinct-{a}-{b}");
-            let curve = Curve::exact(format!("t = {}", with_unit(*t, &picosecond)), pair.g.clone());
+            let label = format!("t = {}", with_unit(*t, &picosecond));
+            let curve = Curve::of_estimates(label, &pair.g);
             match all.iter_mut().find(|c| c.name == name) {
                 Some(curves) => curves.curves.push(curve),
                 None => all.push(Curves {
@@ -213,11 +214,11 @@ fn from_second(estimates: &[Estimate]) -> Vec<Estimate> {
 pub fn velocity_curves(spectra: &[VelocitySpectrum], units: &Units) -> Vec<Curves> {
     let Some(first) = spectra.first() else { return Vec::new() };
     // Where 99.9 % of the vibrations are; beyond is noise.
-    let total: f64 = first.density.iter().map(|d| d.max(0.0)).sum();
+    let total: f64 = first.density.iter().map(|d| d.value.max(0.0)).sum();
     let mut sum = 0.0;
     let mut end = first.frequency.len();
     for (k, d) in first.density.iter().enumerate() {
-        sum += d.max(0.0);
+        sum += d.value.max(0.0);
         if sum > 0.999 * total {
             end = k + 1;
             break;
@@ -247,7 +248,7 @@ pub fn velocity_curves(spectra: &[VelocitySpectrum], units: &Units) -> Vec<Curve
             x: first.frequency.clone(),
             curves: spectra
                 .iter()
-                .map(|s| Curve::exact(s.name.as_str(), s.density.clone()))
+                .map(|s| Curve::of_estimates(s.name.as_str(), &s.density))
                 .collect(),
             log: [false, false],
             x_range: first.frequency.get(end.saturating_sub(1)).map(|&f| (0.0, 1.1 * f)),

@@ -134,10 +134,20 @@ fn the_past_of_a_gas_is_everywhere_and_that_of_a_crystal_on_its_sites() {
     assert!(!result.distinct.is_empty());
     for (_, pair) in &result.distinct {
         let far: Vec<f64> =
-            pair.g.iter().zip(&pair.r).filter(|(_, r)| **r > 2.0).map(|(g, _)| *g).collect();
+            pair.g.iter().zip(&pair.r).filter(|(_, r)| **r > 2.0).map(|(g, _)| g.value).collect();
         let mean = far.iter().sum::<f64>() / far.len() as f64;
         assert!((mean - 1.0).abs() < 0.05, "{mean}");
+        // Where there is an error it is that of the scatter about 1.
+        let errors: Vec<f64> = pair.g.iter().filter_map(|g| g.error).collect();
+        if !errors.is_empty() {
+            assert_eq!(errors.len(), pair.g.len());
+            let last = errors.len() - 1;
+            let deviation = (pair.g[last].value - 1.0).abs();
+            assert!(errors[last] > 0.0 && deviation < 6.0 * errors[last] + 0.05);
+        }
     }
+    let long = walk(200, 60, 3, &options).finish();
+    assert!(long.distinct[0].1.g.iter().all(|g| g.error.is_some()), "short lags have errors");
     let mut positions = Vec::new();
     for n in 0..216 {
         positions.push([n % 6, n / 6 % 6, n / 36].map(|c| 2.0 * f64::from(c) + 0.5));
@@ -158,7 +168,9 @@ fn the_past_of_a_gas_is_everywhere_and_that_of_a_crystal_on_its_sites() {
         inside
             .map(|(r, g)| {
                 let (a, b) = (r - 0.5 * width, r + 0.5 * width);
-                g * 215.0 / 1728.0 * 4.0 / 3.0 * std::f64::consts::PI * (b.powi(3) - a.powi(3))
+                g.value * 215.0 / 1728.0 * 4.0 / 3.0
+                    * std::f64::consts::PI
+                    * (b.powi(3) - a.powi(3))
             })
             .sum()
     };

@@ -4,7 +4,7 @@ use rayon::prelude::*;
 use realfft::RealFftPlanner;
 use serde::{Deserialize, Serialize};
 
-use super::errors::{Estimate, jackknife, merge};
+use super::errors::{Estimate, jackknife, jackknife_curve, merge};
 use super::lags::{LagGrid, Origins};
 use crate::error::{Error, Result};
 use crate::system::Structure;
@@ -41,7 +41,7 @@ pub struct VelocitySpectrum {
     pub frequency: Vec<f64>,
     /// Vibrational density of states; its integral over frequency is 1 (of a species: the share
     /// of that species in the total, so that the species add up to the total).
-    pub density: Vec<f64>,
+    pub density: Vec<Estimate>,
 }
 
 impl VelocityCorrelation {
@@ -147,9 +147,8 @@ impl VelocityCorrelation {
             .map(|(name, kinds, share)| {
                 let correlation: Vec<Estimate> =
                     (0..lags).map(|lag| correlation(&kinds, lag)).collect();
-                let values: Vec<f64> =
-                    correlation.iter().map(|c| c.value).take_while(|c| c.is_finite()).collect();
-                let (frequency, density) = spectrum(&values, self.interval, share);
+                let reached = correlation.iter().take_while(|c| c.value.is_finite()).count();
+                let (frequency, density) = self.spectrum(&kinds, reached, share, &cell);
                 VelocitySpectrum {
                     name,
                     time: self.grid.lags().iter().map(|&l| f64::from(l) * self.interval).collect(),
@@ -159,6 +158,38 @@ impl VelocityCorrelation {
                 }
             })
             .collect()
+    }
+
+    /// The spectrum of the first `lags` lags, with errors from blocks of time as long as the
+    /// longest of them.
+    fn spectrum(
+        &self,
+        kinds: &[usize],
+        lags: usize,
+        share: f64,
+        cell: &dyn Fn(usize, usize, usize) -> (f64, f64),
+    ) -> (Vec<f64>, Vec<Estimate>) {
+        let Some(last) = lags.checked_sub(1) else { return (Vec::new(), Vec::new()) };
+        // Of each block: for every lag, origins and the sum of products.
+        let rows: Vec<Vec<f64>> = (0..self.grid.blocks())
+            .map(|block| {
+                (0..lags)
+                    .flat_map(|lag| {
+                        let sum: f64 =
+                            kinds.iter().map(|&k| self.weights[k] * cell(lag, k, block).1).sum();
+                        [cell(lag, kinds[0], block).0, sum]
+                    })
+                    .collect()
+            })
+            .collect();
+        let curve = |sums: &[f64]| -> Vec<f64> {
+            sums.chunks(2).map(|c| c[1] / c[0] / (sums[1] / sums[0])).collect()
+        };
+        let merged = merge(&rows, self.grid.merged(last));
+        let density =
+            jackknife_curve(&merged, |sums| spectrum(&curve(sums), self.interval, share).1);
+        let (frequency, _) = spectrum(&vec![0.0; lags], self.interval, share);
+        (frequency, density)
     }
 }
 
@@ -258,18 +289,23 @@ mod tests {
                 assert!((c.value - exact).abs() < 0.03, "{t}: {} {exact}", c.value);
             }
             let step = spectrum.frequency[1];
-            let integral: f64 =
-                step * spectrum.density.iter().sum::<f64>() - 0.5 * step * spectrum.density[0];
+            let density: Vec<f64> = spectrum.density.iter().map(|d| d.value).collect();
+            let integral: f64 = step * density.iter().sum::<f64>() - 0.5 * step * density[0];
             assert!((integral - share).abs() < 0.02, "{integral}");
-            let peak = (0..spectrum.density.len())
-                .max_by(|&a, &b| spectrum.density[a].total_cmp(&spectrum.density[b]))
+            let peak = (0..density.len())
+                .max_by(|&a, &b| density[a].total_cmp(&density[b]))
                 .expect("points");
             assert!((spectrum.frequency[peak] - nu).abs() < 0.1, "{}", spectrum.frequency[peak]);
         }
         // The species add up to the total.
         for k in 0..spectra[0].density.len() {
-            let sum = spectra[1].density[k] + spectra[2].density[k];
-            assert!((sum - spectra[0].density[k]).abs() < 1e-9);
+            let sum = spectra[1].density[k].value + spectra[2].density[k].value;
+            assert!((sum - spectra[0].density[k].value).abs() < 1e-9);
+        }
+        // Blocks of a periodic motion agree: errors are there, and small beside the peak.
+        let highest = spectra[0].density.iter().map(|d| d.value).fold(0.0, f64::max);
+        for d in &spectra[0].density {
+            assert!(d.error.is_some_and(|e| e < 0.1 * highest), "{d:?}");
         }
     }
 

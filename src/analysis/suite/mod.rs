@@ -2,58 +2,194 @@
 //! they write.
 //!
 //! An [`Analysis`] sees every frame once, in order, and keeps only sums, so that memory does not
-//! grow with the trajectory. [`Suite`] feeds a list of them.
+//! grow with the trajectory; the sums are plain data that a checkpoint can hold. [`Suite`] feeds
+//! the analyses of an [`AnalysisPlan`].
 
+mod agreement;
+mod angles;
 mod bonds;
+mod cavities;
+mod clusters;
+mod coordination;
+mod dynamics;
+mod network;
 mod output;
+mod plan;
 mod radial;
+mod rings;
 mod scattering;
+mod shapes;
+mod voronoi;
 
-pub use bonds::Bonds;
+pub use agreement::{Agreement, CurveKind, Reference};
+pub use angles::Angles;
+pub use bonds::BondCutoffs;
+pub use cavities::{Cavities, CavityOptions};
+pub use clusters::ClusterSizes;
+pub use coordination::Coordination;
+pub use dynamics::write_dynamics;
+pub use network::NetworkAnalysis;
 pub use output::{Output, Product};
+pub use plan::{
+    AnalysisKind, AnalysisPlan, AngleOptions, FrameSelection, RadialOptions, RingOptions,
+    ScatteringOptions,
+};
 pub use radial::Radial;
+pub use rings::Rings;
 pub use scattering::Scattering;
+pub use shapes::Shapes;
+pub use voronoi::VoronoiVolumes;
 
+use std::cell::OnceCell;
+
+use serde::{Deserialize, Serialize};
+
+use crate::analysis::NeighborList;
+use crate::backend::Backend;
 use crate::error::{Error, Result};
-use crate::io::Frame;
 use crate::system::Structure;
 
 /// A quantity computed from frames, written as tables (CSV) and pictures (SVG).
 pub trait Analysis: Send {
-    /// Name in the configuration and in file names: `radial`, `rings`.
-    fn name(&self) -> &'static str;
+    /// Which one, as configurations name it.
+    fn kind(&self) -> AnalysisKind;
 
     /// Adds a frame. Frames have the same atoms in the same order ([`Suite`] checks that).
-    fn accumulate(&mut self, frame: &Frame) -> Result<()>;
+    fn accumulate(&mut self, view: &View<'_>) -> Result<()>;
 
     /// Writes tables, pictures and numbers. Called once, after the last frame.
-    fn finish(&mut self, output: &mut Output) -> Result<()>;
+    fn finish(&self, output: &mut Output) -> Result<()>;
 }
 
-/// A list of analyses fed with the same frames.
+/// A frame with what several analyses need of it, made once.
+pub struct View<'a> {
+    /// The atoms.
+    pub structure: &'a Structure,
+    /// Where pairs and wave vectors are summed.
+    pub backend: &'a dyn Backend,
+    cutoffs: &'a BondCutoffs,
+    bonds: OnceCell<NeighborList>,
+}
+
+impl View<'_> {
+    /// Which species form bonds, and how long.
+    pub fn cutoffs(&self) -> &BondCutoffs {
+        self.cutoffs
+    }
+
+    /// The bonds of every atom.
+    pub fn bonds(&self) -> Result<&NeighborList> {
+        if let Some(bonds) = self.bonds.get() {
+            return Ok(bonds);
+        }
+        let bonds = NeighborList::new(self.structure, |a, b| self.cutoffs.of(a, b))?;
+        Ok(self.bonds.get_or_init(|| bonds))
+    }
+}
+
+impl std::fmt::Debug for View<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("View").field("atoms", &self.structure.len()).finish_non_exhaustive()
+    }
+}
+
+/// An analysis of the registry, as data.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+enum Entry {
+    Radial(Radial),
+    Coordination(Coordination),
+    Angles(Angles),
+    Network(NetworkAnalysis),
+    Rings(Rings),
+    Shapes(Shapes),
+    Clusters(ClusterSizes),
+    Scattering(Scattering),
+    Voronoi(VoronoiVolumes),
+    Cavities(Cavities),
+    Agreement(Agreement),
+}
+
+impl Entry {
+    /// `None` for what is not made of single frames.
+    fn new(kind: AnalysisKind, plan: &AnalysisPlan) -> Option<Self> {
+        Some(match kind {
+            AnalysisKind::Radial => Self::Radial(Radial::new(plan)),
+            AnalysisKind::Coordination => Self::Coordination(Coordination::default()),
+            AnalysisKind::Angles => Self::Angles(Angles::new(&plan.angles)),
+            AnalysisKind::Network => Self::Network(NetworkAnalysis::default()),
+            AnalysisKind::Rings => Self::Rings(Rings::new(&plan.rings)),
+            AnalysisKind::Shapes => Self::Shapes(Shapes::default()),
+            AnalysisKind::Clusters => Self::Clusters(ClusterSizes::default()),
+            AnalysisKind::Scattering => Self::Scattering(Scattering::new(plan)),
+            AnalysisKind::Voronoi => Self::Voronoi(VoronoiVolumes::default()),
+            AnalysisKind::Cavities => Self::Cavities(Cavities::new(&plan.cavities)),
+            AnalysisKind::Agreement => Self::Agreement(Agreement::new(&plan.references)),
+            AnalysisKind::Dynamics => return None,
+        })
+    }
+
+    fn get(&self) -> &dyn Analysis {
+        match self {
+            Self::Radial(a) => a,
+            Self::Coordination(a) => a,
+            Self::Angles(a) => a,
+            Self::Network(a) => a,
+            Self::Rings(a) => a,
+            Self::Shapes(a) => a,
+            Self::Clusters(a) => a,
+            Self::Scattering(a) => a,
+            Self::Voronoi(a) => a,
+            Self::Cavities(a) => a,
+            Self::Agreement(a) => a,
+        }
+    }
+
+    fn get_mut(&mut self) -> &mut dyn Analysis {
+        match self {
+            Self::Radial(a) => a,
+            Self::Coordination(a) => a,
+            Self::Angles(a) => a,
+            Self::Network(a) => a,
+            Self::Rings(a) => a,
+            Self::Shapes(a) => a,
+            Self::Clusters(a) => a,
+            Self::Scattering(a) => a,
+            Self::Voronoi(a) => a,
+            Self::Cavities(a) => a,
+            Self::Agreement(a) => a,
+        }
+    }
+}
+
+/// The analyses of a plan, fed with the same frames.
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Suite {
-    analyses: Vec<Box<dyn Analysis>>,
+    entries: Vec<Entry>,
+    /// Bond lengths given, until the first frame completes them.
+    given: Vec<([String; 2], f64)>,
+    cutoffs: Option<BondCutoffs>,
     /// Species names and kinds of the first frame.
     atoms: Option<(Vec<String>, Vec<u16>)>,
     frames: u64,
 }
 
-impl std::fmt::Debug for Suite {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let names: Vec<_> = self.analyses.iter().map(|a| a.name()).collect();
-        f.debug_struct("Suite").field("analyses", &names).field("frames", &self.frames).finish()
-    }
-}
-
 impl Suite {
-    /// These analyses, without a frame yet.
-    pub fn new(analyses: Vec<Box<dyn Analysis>>) -> Self {
-        Self { analyses, atoms: None, frames: 0 }
+    /// The plan's analyses, without a frame yet. Those that a reference curve is compared with are
+    /// added.
+    pub fn new(plan: &AnalysisPlan) -> Result<Self> {
+        let given = plan.bond_lengths()?;
+        let entries = plan.chosen().into_iter().filter_map(|k| Entry::new(k, plan)).collect();
+        Ok(Self { entries, given, cutoffs: None, atoms: None, frames: 0 })
     }
 
-    /// Names of the analyses, in order.
-    pub fn names(&self) -> Vec<&'static str> {
-        self.analyses.iter().map(|a| a.name()).collect()
+    /// Number of analyses.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// True without an analysis.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
     }
 
     /// Frames seen so far.
@@ -64,27 +200,40 @@ impl Suite {
     /// Feeds a frame to every analysis; `progress` hears of each before it starts.
     ///
     /// A frame without atoms, or with other atoms than the first, is an error.
-    pub fn accumulate(&mut self, frame: &Frame, mut progress: impl FnMut(&str)) -> Result<()> {
-        self.check(&frame.structure)?;
-        for analysis in &mut self.analyses {
-            progress(analysis.name());
-            analysis.accumulate(frame)?;
+    pub fn accumulate(
+        &mut self,
+        structure: &Structure,
+        backend: &dyn Backend,
+        mut progress: impl FnMut(AnalysisKind),
+    ) -> Result<()> {
+        self.check(structure)?;
+        let cutoffs = match self.cutoffs.take() {
+            Some(cutoffs) => cutoffs,
+            None => BondCutoffs::find(structure, &self.given)?,
+        };
+        let view = View { structure, backend, cutoffs: &cutoffs, bonds: OnceCell::new() };
+        for entry in &mut self.entries {
+            let analysis = entry.get_mut();
+            progress(analysis.kind());
+            analysis.accumulate(&view)?;
         }
+        drop(view);
+        self.cutoffs = Some(cutoffs);
         self.frames += 1;
         Ok(())
     }
 
     /// Lets every analysis write its results.
-    pub fn finish(&mut self, output: &mut Output) -> Result<()> {
+    pub fn finish(&self, output: &mut Output) -> Result<()> {
         if self.frames == 0 {
             return Err(Error::input(
                 "there is no frame to analyse",
                 "give a structure, or a trajectory with at least one frame",
             ));
         }
-        for analysis in &mut self.analyses {
-            output.begin(analysis.name());
-            analysis.finish(output)?;
+        for entry in &self.entries {
+            output.begin(entry.get().kind());
+            entry.get().finish(output)?;
         }
         Ok(())
     }
@@ -96,6 +245,7 @@ impl Suite {
                 "give a structure with atoms",
             ));
         }
+        structure.check_finite()?;
         let names = || structure.species.iter().map(|s| s.name.clone()).collect::<Vec<_>>();
         let Some((species, kinds)) = &self.atoms else {
             self.atoms = Some((names(), structure.kinds.clone()));
@@ -112,15 +262,71 @@ impl Suite {
                 "analyse structures of different sizes one by one",
             ));
         }
-        let same = kinds.iter().zip(&structure.kinds).all(|(&a, &b)| {
-            species.get(usize::from(a)) == structure.species.get(usize::from(b)).map(|s| &s.name)
-        });
-        if !same || *species != names() {
+        if *kinds != structure.kinds || *species != names() {
             return Err(Error::input(
                 format!("frame {} has other species than the first", self.frames + 1),
                 "analyse different materials one by one",
             ));
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backend::reference::ReferenceBackend;
+    use crate::system::{RandomStream, SimulationBox, Species, Stream, Units};
+
+    fn frame(step: u64) -> Structure {
+        let stream = RandomStream::new(4, Stream::Sampling);
+        let cell = SimulationBox::new([0.0; 3], [9.0, 10.0, 11.0], [1.0, 0.0, -2.0]).expect("box");
+        let positions = (0..90)
+            .map(|i| cell.to_cartesian([0, 1, 2].map(|lane| stream.uniform(step, i, lane))))
+            .collect();
+        let species = ["Si", "O"].map(|n| Species { name: n.into(), mass: None }).to_vec();
+        let kinds = (0..90).map(|i| u16::from(i % 3 != 0)).collect();
+        Structure::new(cell, species, kinds, positions).expect("sound")
+    }
+
+    /// Every analysis survives a checkpoint between two frames without a trace.
+    #[test]
+    fn a_suite_is_data() {
+        let mut plan = AnalysisPlan::default();
+        plan.scattering.q_max = Some(2.0);
+        plan.cavities.grid = 1.0;
+        plan.bonds = [("Si-O".to_owned(), 2.0)].into();
+        let backend = ReferenceBackend::new();
+        let written = |cut: bool| {
+            let mut suite = Suite::new(&plan).expect("sound");
+            assert_eq!(suite.len(), AnalysisKind::STRUCTURE.len());
+            for step in 0..2 {
+                suite.accumulate(&frame(step), &backend, |_| ()).expect("counted");
+                if cut {
+                    let bytes = postcard::to_stdvec(&suite).expect("bytes");
+                    suite = postcard::from_bytes(&bytes).expect("a suite");
+                }
+            }
+            let directory = tempfile::tempdir().expect("a directory");
+            let mut output = Output::create(directory.path(), Units::METAL).expect("empty");
+            suite.finish(&mut output).expect("written");
+            output.write_summary().expect("written");
+            let mut files: Vec<_> = std::fs::read_dir(directory.path())
+                .expect("files")
+                .map(|e| e.expect("a file").path())
+                .map(|p| (p.file_name().map(|n| n.to_owned()), std::fs::read(&p).expect("read")))
+                .collect();
+            files.sort();
+            files
+        };
+        let (whole, cut) = (written(false), written(true));
+        assert!(whole.len() > 20 && whole == cut);
+        // A frame with other atoms is refused by name.
+        let mut suite = Suite::new(&plan).expect("sound");
+        suite.accumulate(&frame(0), &backend, |_| ()).expect("counted");
+        let mut other = frame(1);
+        other.kinds[0] = 1;
+        let error = suite.accumulate(&other, &backend, |_| ()).expect_err("refused");
+        assert_eq!(error.to_string(), "frame 2 has other species than the first");
     }
 }

@@ -1,13 +1,16 @@
 //! Where analyses write their tables, pictures and numbers.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+use super::AnalysisKind;
+use crate::analysis::curves::Curves;
 use crate::error::{Error, Result};
 use crate::io::write_atomically;
 use crate::plot::{Figure, Heatmap};
-use crate::system::Units;
+use crate::system::{UnitSystem, Units};
 
 /// What one analysis wrote.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -30,6 +33,8 @@ pub struct Output {
     directory: PathBuf,
     units: Units,
     products: Vec<Product>,
+    /// Curves by name, for analyses that compare them: "g Si-O", "S neutron".
+    curves: BTreeMap<String, Vec<(f64, f64)>>,
 }
 
 impl Output {
@@ -50,7 +55,12 @@ impl Output {
 
     /// Writes into a directory that exists and belongs to the caller.
     pub fn within(directory: impl AsRef<Path>, units: Units) -> Self {
-        Self { directory: directory.as_ref().to_owned(), units, products: Vec::new() }
+        Self {
+            directory: directory.as_ref().to_owned(),
+            units,
+            products: Vec::new(),
+            curves: BTreeMap::new(),
+        }
     }
 
     /// The directory.
@@ -84,10 +94,66 @@ impl Output {
         }
     }
 
+    /// The unit system.
+    pub fn units(&self) -> Units {
+        self.units
+    }
+
+    /// A power of a unit: `power("length", 3)` → "Å³"; empty in reduced units.
+    pub fn power(&self, kind: &str, exponent: u32) -> String {
+        match (self.units.system, exponent) {
+            (UnitSystem::Lj, _) => String::new(),
+            (UnitSystem::Metal, 2) => format!("{}²", self.units.name(kind)),
+            (UnitSystem::Metal, 3) => format!("{}³", self.units.name(kind)),
+            (UnitSystem::Metal, n) => format!("{}^{n}", self.units.name(kind)),
+        }
+    }
+
+    /// " (unit)" behind a name, nothing without a unit.
+    pub fn bracketed(&self, unit: &str) -> String {
+        if unit.is_empty() { String::new() } else { format!(" ({unit})") }
+    }
+
+    /// " (1/Å²)" behind a name.
+    pub(super) fn reciprocal_square(&self, kind: &str) -> String {
+        let unit = self.power(kind, 2);
+        if unit.is_empty() { unit } else { format!(" (1/{unit})") }
+    }
+
+    /// Keeps a curve for analyses that compare curves.
+    pub(super) fn curve(&mut self, name: String, points: impl Iterator<Item = (f64, f64)>) {
+        self.curves.insert(name, points.collect());
+    }
+
+    /// A curve that an analysis kept; pairs in either order.
+    pub(super) fn found_curve(&self, name: &str) -> Option<&[(f64, f64)]> {
+        let turned = || {
+            let (letter, pair) = name.split_once(' ')?;
+            let (a, b) = pair.split_once('-')?;
+            self.curves.get(&format!("{letter} {b}-{a}"))
+        };
+        self.curves.get(name).or_else(turned).map(Vec::as_slice)
+    }
+
+    /// Names of the curves kept.
+    pub(super) fn curve_names(&self) -> Vec<&str> {
+        self.curves.keys().map(String::as_str).collect()
+    }
+
+    /// Writes curves with their errors as NAME.csv and NAME.svg.
+    pub fn curves(&mut self, curves: &Curves, reading: &str) -> Result<()> {
+        curves.write(&self.directory)?;
+        if let Some(product) = self.products.last_mut() {
+            product.tables.push(format!("{}.csv", curves.name));
+        }
+        self.note_picture(&curves.name, reading);
+        Ok(())
+    }
+
     /// Starts the results of an analysis.
-    pub(super) fn begin(&mut self, analysis: &str) {
+    pub(super) fn begin(&mut self, analysis: AnalysisKind) {
         self.products.push(Product {
-            analysis: analysis.into(),
+            analysis: analysis.name().into(),
             tables: Vec::new(),
             pictures: Vec::new(),
             numbers: Vec::new(),

@@ -10,9 +10,11 @@ mod session;
 mod simd;
 mod sorption;
 mod tables;
+mod waves;
 
 use super::replicas::Independent;
 use super::{Backend, Capabilities, DeviceKind, DynamicsSession, Replica, ReplicaSession};
+use crate::analysis::{DensityWave, PairCounts, PairGrid};
 use crate::descriptor::{BoundPlan, DescriptorSession};
 use crate::dynamics::{DynamicsPlan, DynamicsState};
 use crate::error::Result;
@@ -88,6 +90,18 @@ impl Backend for CpuBackend {
 
     fn descriptors<'a>(&self, plan: &'a BoundPlan<'a>) -> Result<Box<dyn DescriptorSession + 'a>> {
         Ok(Box::new(descriptor::CpuDescriptors::start(plan, self.level)?))
+    }
+
+    fn pair_counts(&self, structure: &Structure, cutoff: f64, bins: usize) -> Result<PairCounts> {
+        PairGrid::new(structure, cutoff, bins)?.count()
+    }
+
+    fn density_waves(
+        &self,
+        structure: &Structure,
+        vectors: &[[i32; 3]],
+    ) -> Result<Vec<DensityWave>> {
+        Ok(waves::density_waves(self.level, structure, vectors))
     }
 
     fn sorption(&self, lattices: &Lattices, plan: &SorptionPlan) -> Result<Isotherms> {

@@ -10,7 +10,7 @@ use super::kernels::{Kernel, Role};
 use super::layout::{BY_PART, Layout, SNAPSHOT, WHOLE, label};
 use super::parameters::{Control, ReplicaParameters};
 use super::pipelines::Pipelines;
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// Buffers of a session and the bind groups of its kernels.
 #[derive(Debug)]
@@ -211,6 +211,36 @@ impl Buffers {
         let read = copies.iter().map(|copy| map(context, copy)).collect::<Result<Vec<_>>>()?;
         read.try_into().map_err(|_| context.failed("reading back lost a buffer"))
     }
+}
+
+/// A storage buffer, within the adapter's limits.
+pub(super) fn buffer(context: &Context, label: &str, bytes: u64) -> Result<wgpu::Buffer> {
+    let available = context.largest_binding();
+    if bytes > available {
+        return Err(Error::Capacity {
+            what: format!("the buffer of {label} (bytes)"),
+            needed: bytes,
+            available,
+            device: context.description.name.clone(),
+        });
+    }
+    context.guarded(label, || {
+        context.device.create_buffer(&wgpu::BufferDescriptor {
+            label: Some(label),
+            size: bytes.max(16).next_multiple_of(16),
+            usage: wgpu::BufferUsages::STORAGE
+                | wgpu::BufferUsages::COPY_DST
+                | wgpu::BufferUsages::COPY_SRC,
+            mapped_at_creation: false,
+        })
+    })
+}
+
+/// A storage buffer with data.
+pub(super) fn filled<T: Pod>(context: &Context, label: &str, data: &[T]) -> Result<wgpu::Buffer> {
+    let made = buffer(context, label, size_of_val(data) as u64)?;
+    context.queue.write_buffer(&made, 0, bytemuck::cast_slice(data));
+    Ok(made)
 }
 
 pub(super) fn staging(context: &Context, size: u64) -> Result<wgpu::Buffer> {

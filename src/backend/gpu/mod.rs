@@ -7,6 +7,7 @@
 //!
 //! Kernels use plain WebGPU: no 64-bit integers, float atomics or subgroups.
 
+mod analysis;
 mod buffers;
 mod context;
 mod descriptor;
@@ -26,6 +27,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::{Backend, Capabilities, DeviceKind, DynamicsSession, Replica, ReplicaSession};
+use crate::analysis::{DensityWave, PairCounts};
 use crate::descriptor::{BoundPlan, DescriptorSession};
 use crate::dynamics::{DynamicsPlan, DynamicsState};
 use crate::error::Result;
@@ -139,6 +141,18 @@ impl Backend for GpuBackend {
 
     fn descriptors<'a>(&self, plan: &'a BoundPlan<'a>) -> Result<Box<dyn DescriptorSession + 'a>> {
         Ok(Box::new(descriptor::GpuDescriptors::start(&self.context, plan)?))
+    }
+
+    fn pair_counts(&self, structure: &Structure, cutoff: f64, bins: usize) -> Result<PairCounts> {
+        analysis::pair_counts(&self.context, structure, cutoff, bins)
+    }
+
+    fn density_waves(
+        &self,
+        structure: &Structure,
+        vectors: &[[i32; 3]],
+    ) -> Result<Vec<DensityWave>> {
+        analysis::density_waves(&self.context, structure, vectors)
     }
 
     fn sorption(&self, lattices: &Lattices, plan: &SorptionPlan) -> Result<Isotherms> {

@@ -7,6 +7,7 @@ mod sorption;
 
 use super::replicas::Independent;
 use super::{Backend, Capabilities, DeviceKind, DynamicsSession, Replica, ReplicaSession};
+use crate::analysis::{DensityWave, PairCounts, PairGrid, density_waves};
 use crate::descriptor::{BoundPlan, DescriptorSession};
 use crate::dynamics::{DynamicsPlan, DynamicsState};
 use crate::error::Result;
@@ -74,6 +75,18 @@ impl Backend for ReferenceBackend {
 
     fn descriptors<'a>(&self, plan: &'a BoundPlan<'a>) -> Result<Box<dyn DescriptorSession + 'a>> {
         Ok(Box::new(descriptor::ReferenceDescriptors::start(plan)?))
+    }
+
+    fn pair_counts(&self, structure: &Structure, cutoff: f64, bins: usize) -> Result<PairCounts> {
+        PairGrid::new(structure, cutoff, bins)?.count_simply()
+    }
+
+    fn density_waves(
+        &self,
+        structure: &Structure,
+        vectors: &[[i32; 3]],
+    ) -> Result<Vec<DensityWave>> {
+        Ok(density_waves(structure, vectors))
     }
 
     fn sorption(&self, lattices: &Lattices, plan: &SorptionPlan) -> Result<Isotherms> {

@@ -1,13 +1,11 @@
 //! One term on a GPU: its kernels and buffers.
 
-use bytemuck::Pod;
-
 use super::kernels::DescriptorKernel;
 use super::parameters::{
     ANGULAR_CHUNK, Parameters, angular_functions, components, power_features, radial_functions,
     recursion,
 };
-use crate::backend::gpu::buffers::{map, staging};
+use crate::backend::gpu::buffers::{buffer, filled, map, staging};
 use crate::backend::gpu::context::Context;
 use crate::backend::gpu::pipelines::Pipeline;
 use crate::descriptor::{BoundPlan, CellList, Kernel, RealHarmonics};
@@ -73,34 +71,6 @@ struct Work {
     coefficients: wgpu::Buffer,
     most_staging: wgpu::Buffer,
     sums_staging: wgpu::Buffer,
-}
-
-fn buffer(context: &Context, label: &str, bytes: u64) -> Result<wgpu::Buffer> {
-    let available = context.largest_binding();
-    if bytes > available {
-        return Err(Error::Capacity {
-            what: format!("the buffer of {label} (bytes)"),
-            needed: bytes,
-            available,
-            device: context.description.name.clone(),
-        });
-    }
-    context.guarded(label, || {
-        context.device.create_buffer(&wgpu::BufferDescriptor {
-            label: Some(label),
-            size: bytes.max(16).next_multiple_of(16),
-            usage: wgpu::BufferUsages::STORAGE
-                | wgpu::BufferUsages::COPY_DST
-                | wgpu::BufferUsages::COPY_SRC,
-            mapped_at_creation: false,
-        })
-    })
-}
-
-fn filled<T: Pod>(context: &Context, label: &str, data: &[T]) -> Result<wgpu::Buffer> {
-    let made = buffer(context, label, size_of_val(data) as u64)?;
-    context.queue.write_buffer(&made, 0, bytemuck::cast_slice(data));
-    Ok(made)
 }
 
 /// Copies of a structure side by side, so that the box is two cutoffs wide; the first copy has the

@@ -1,0 +1,79 @@
+//! The network of an oxide glass: oxygens by their formers, Qⁿ, topological constraints.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Analysis, AnalysisKind, BondCutoffs, Output, View};
+use crate::analysis::{Constraints, Network, constraints};
+use crate::error::Result;
+use crate::plot::Figure;
+
+/// Oxygens, Qⁿ and constraints.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct NetworkAnalysis {
+    cutoffs: BondCutoffs,
+    network: Network,
+    /// Of each frame.
+    constraints: Vec<Constraints>,
+}
+
+impl Analysis for NetworkAnalysis {
+    fn kind(&self) -> AnalysisKind {
+        AnalysisKind::Network
+    }
+
+    fn accumulate(&mut self, view: &View<'_>) -> Result<()> {
+        self.cutoffs.clone_from(view.cutoffs());
+        if let Some((oxygen, formers)) = self.cutoffs.network() {
+            let (structure, bonds) = (view.structure, view.bonds()?);
+            self.network.add(structure, bonds, oxygen, formers);
+            self.constraints.push(constraints(structure, bonds, oxygen, formers));
+        }
+        Ok(())
+    }
+
+    fn finish(&self, output: &mut Output) -> Result<()> {
+        if self.network.oxygens() == 0 {
+            output.remark("no oxygen and former: no oxide network");
+            return Ok(());
+        }
+        let oxygens = self.network.oxygens() as f64;
+        let mut rows = Vec::new();
+        for (name, count) in [
+            ("free oxygen", self.network.free),
+            ("non-bridging oxygen", self.network.non_bridging),
+            ("bridging oxygen", self.network.bridging),
+            ("tricluster oxygen", self.network.triclusters),
+        ] {
+            output.number(name, count as f64 / oxygens, "share of oxygens");
+            rows.push(vec![name.to_owned(), String::new(), (count as f64 / oxygens).to_string()]);
+        }
+        let mut picture = Figure::new("", "n", "share of the formers");
+        for &former in &self.cutoffs.formers {
+            let name = self.cutoffs.name(former);
+            let own: Vec<(u32, u64)> = self
+                .network
+                .q
+                .iter()
+                .filter(|((kind, _), _)| *kind == former)
+                .map(|((_, n), count)| (*n, *count))
+                .collect();
+            let whole: u64 = own.iter().map(|(_, count)| count).sum();
+            output.number(format!("mean n of Qn, {name}"), self.network.mean_n(former), "");
+            let share = |count: u64| count as f64 / whole as f64;
+            for &(n, count) in &own {
+                rows.push(vec![format!("Qn {name}"), n.to_string(), share(count).to_string()]);
+            }
+            let points = own.iter().map(|&(n, count)| (f64::from(n), share(count))).collect();
+            picture = picture.bars(format!("Qn, {name}"), points, 0.8);
+        }
+        output.text_table("network", &["what", "n", "share"].map(str::to_owned), rows)?;
+        output.picture("qn", &picture, "formers by the number of bridging oxygens around them")?;
+        let frames = self.constraints.len() as f64;
+        let mean =
+            |of: fn(&Constraints) -> f64| self.constraints.iter().map(of).sum::<f64>() / frames;
+        output.number("constraints, bond stretching", mean(|c| c.stretching), "per network atom");
+        output.number("constraints, bond bending", mean(|c| c.bending), "per network atom");
+        output.number("constraints", mean(Constraints::total), "per network atom; 3 is isostatic");
+        Ok(())
+    }
+}

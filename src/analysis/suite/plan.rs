@@ -1,0 +1,289 @@
+//! Which analyses, and how: the content of a configuration of `analyze`.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::{CavityOptions, Reference};
+use crate::analysis::motion::TrajectoryDynamics;
+use crate::analysis::{Radiation, RingKind};
+use crate::error::{Error, Result};
+use crate::system::UnitSystem;
+
+/// An analysis by its name in configurations, tables and reports.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AnalysisKind {
+    /// Partial and total g(r), running coordination, reduced G(r).
+    Radial,
+    /// Coordination numbers.
+    Coordination,
+    /// Bond-angle distributions.
+    Angles,
+    /// Oxygens, Qⁿ and constraints of an oxide network.
+    Network,
+    /// Ring statistics.
+    Rings,
+    /// Tetrahedral order and continuous shape measures.
+    Shapes,
+    /// Clusters and percolation.
+    Clusters,
+    /// Neutron and X-ray S(Q), and G(r) from it.
+    Scattering,
+    /// Voronoi volumes.
+    Voronoi,
+    /// Free volume and cavities.
+    Cavities,
+    /// Agreement with reference curves.
+    Agreement,
+    /// Dynamics over time origins, of trajectories.
+    Dynamics,
+}
+
+impl AnalysisKind {
+    /// Every analysis of structure, in the order of reports.
+    pub const STRUCTURE: [Self; 10] = [
+        Self::Radial,
+        Self::Coordination,
+        Self::Angles,
+        Self::Network,
+        Self::Rings,
+        Self::Shapes,
+        Self::Clusters,
+        Self::Scattering,
+        Self::Voronoi,
+        Self::Cavities,
+    ];
+
+    /// Name in configurations.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Radial => "radial",
+            Self::Coordination => "coordination",
+            Self::Angles => "angles",
+            Self::Network => "network",
+            Self::Rings => "rings",
+            Self::Shapes => "shapes",
+            Self::Clusters => "clusters",
+            Self::Scattering => "scattering",
+            Self::Voronoi => "voronoi",
+            Self::Cavities => "cavities",
+            Self::Agreement => "agreement",
+            Self::Dynamics => "dynamics",
+        }
+    }
+}
+
+/// g(r): range and bins.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RadialOptions {
+    /// Longest distance; default 10 Å, 5 in reduced units. Periodic images are counted beyond half
+    /// the box.
+    pub r_max: Option<f64>,
+    /// Bin; default a 500th of the range.
+    pub bin: Option<f64>,
+}
+
+/// Bond angles.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AngleOptions {
+    /// Bin, degrees.
+    pub bin: f64,
+}
+
+impl Default for AngleOptions {
+    fn default() -> Self {
+        Self { bin: 1.0 }
+    }
+}
+
+/// Rings.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RingOptions {
+    /// Definitions.
+    pub kinds: Vec<RingKind>,
+    /// Longest ring looked for, formers.
+    pub longest: usize,
+}
+
+impl Default for RingOptions {
+    fn default() -> Self {
+        Self { kinds: vec![RingKind::Guttman, RingKind::King, RingKind::Primitive], longest: 12 }
+    }
+}
+
+/// Structure factors.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ScatteringOptions {
+    /// Longest wave vector; default 20 Å⁻¹, 40 in reduced units.
+    pub q_max: Option<f64>,
+    /// Bin.
+    pub bin: f64,
+    /// Lorch's window in the transform to G(r).
+    pub lorch: bool,
+    /// What is scattered.
+    pub radiations: Vec<Radiation>,
+}
+
+impl Default for ScatteringOptions {
+    fn default() -> Self {
+        Self {
+            q_max: None,
+            bin: 0.1,
+            lorch: true,
+            radiations: vec![Radiation::Neutron, Radiation::Xray, Radiation::Number],
+        }
+    }
+}
+
+/// Which frames of trajectories.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct FrameSelection {
+    /// First frame, counted from 1.
+    pub first: Option<u64>,
+    /// Last frame.
+    pub last: Option<u64>,
+    /// Every so many; default so that 20 frames at most are used.
+    pub every: Option<u64>,
+}
+
+impl FrameSelection {
+    /// Numbers of the frames to use (counted from 0) of so many.
+    pub fn of(&self, frames: u64) -> Vec<u64> {
+        let first = self.first.unwrap_or(1).max(1) - 1;
+        let last = self.last.unwrap_or(frames).min(frames);
+        let span = last.saturating_sub(first);
+        let every = self.every.unwrap_or(span.div_ceil(20)).max(1);
+        // The last frame is the most relaxed: count back from it.
+        let mut chosen: Vec<u64> =
+            (0..span.div_ceil(every)).map(|k| last - 1 - k * every).collect();
+        chosen.reverse();
+        chosen
+    }
+}
+
+/// What `analyze` computes. Everything has a default that suits the species.
+#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AnalysisPlan {
+    /// Units of the files.
+    pub units: UnitSystem,
+    /// Device for pairs and wave vectors: auto, gpu, gpu:N, cpu or reference.
+    pub device: Option<String>,
+    /// Analyses; default all of structure, dynamics for trajectories and what references need.
+    pub analyses: Option<Vec<AnalysisKind>>,
+    /// Longest bonds by pair, "Si-O" = 2.2; the others end at the first minimum of g(r).
+    pub bonds: BTreeMap<String, f64>,
+    /// g(r).
+    pub radial: RadialOptions,
+    /// Bond angles.
+    pub angles: AngleOptions,
+    /// Rings.
+    pub rings: RingOptions,
+    /// S(Q).
+    pub scattering: ScatteringOptions,
+    /// Cavities.
+    pub cavities: CavityOptions,
+    /// Reference curves.
+    #[serde(rename = "reference")]
+    pub references: Vec<Reference>,
+    /// Frames of trajectories for the analyses of structure.
+    pub frames: FrameSelection,
+    /// Dynamics of trajectories.
+    pub dynamics: TrajectoryDynamics,
+}
+
+impl AnalysisPlan {
+    /// Longest distance of g(r).
+    pub fn radial_cutoff(&self) -> f64 {
+        self.radial.r_max.unwrap_or(match self.units {
+            UnitSystem::Metal => 10.0,
+            UnitSystem::Lj => 5.0,
+        })
+    }
+
+    /// Longest wave vector of S(Q).
+    pub fn longest_wave_vector(&self) -> f64 {
+        self.scattering.q_max.unwrap_or(match self.units {
+            UnitSystem::Metal => 20.0,
+            UnitSystem::Lj => 40.0,
+        })
+    }
+
+    /// Bond lengths by pairs of names.
+    pub(super) fn bond_lengths(&self) -> Result<Vec<([String; 2], f64)>> {
+        self.bonds
+            .iter()
+            .map(|(pair, &length)| match pair.split_once('-') {
+                Some((a, b)) if length > 0.0 && length.is_finite() => {
+                    Ok(([a.to_owned(), b.to_owned()], length))
+                }
+                _ => Err(Error::config(
+                    format!("bond {pair}"),
+                    format!("`{pair}` = {length} is not a bond length"),
+                    "write two species and a positive length: Si-O = 2.2",
+                )),
+            })
+            .collect()
+    }
+
+    /// True if dynamics were asked for by name.
+    pub fn wants_dynamics(&self) -> bool {
+        self.analyses.as_ref().is_some_and(|a| a.contains(&AnalysisKind::Dynamics))
+    }
+
+    /// The analyses in the order in which they run; those that references need are there, and the
+    /// comparison comes last.
+    pub(super) fn chosen(&self) -> Vec<AnalysisKind> {
+        let mut chosen = self.analyses.clone().unwrap_or_else(|| AnalysisKind::STRUCTURE.to_vec());
+        if !self.references.is_empty() {
+            chosen.extend([
+                AnalysisKind::Radial,
+                AnalysisKind::Scattering,
+                AnalysisKind::Agreement,
+            ]);
+        } else {
+            chosen.retain(|&k| k != AnalysisKind::Agreement);
+        }
+        chosen.sort_unstable();
+        chosen.dedup();
+        chosen
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn frames_are_spread_back_from_the_last() {
+        let all = FrameSelection::default();
+        assert_eq!(all.of(5), [0, 1, 2, 3, 4]);
+        assert_eq!(all.of(41), (0..14).map(|k| 1 + 3 * k).collect::<Vec<_>>());
+        assert!(all.of(0).is_empty());
+        let some = FrameSelection { first: Some(3), last: Some(9), every: Some(4) };
+        assert_eq!(some.of(100), [4, 8]);
+        assert!(some.of(2).is_empty());
+    }
+
+    #[test]
+    fn references_bring_what_they_need() {
+        let mut plan = AnalysisPlan::default();
+        assert_eq!(plan.chosen(), AnalysisKind::STRUCTURE);
+        plan.analyses = Some(vec![AnalysisKind::Rings, AnalysisKind::Agreement]);
+        assert_eq!(plan.chosen(), [AnalysisKind::Rings]);
+        plan.references.push(Reference {
+            file: "g.csv".into(),
+            curve: super::super::CurveKind::Pairs,
+            of: "total".into(),
+            ranges: Vec::new(),
+        });
+        let names: Vec<_> = plan.chosen().iter().map(|k| k.name()).collect();
+        assert_eq!(names, ["radial", "rings", "scattering", "agreement"]);
+    }
+}
