@@ -50,10 +50,12 @@ temperature = 1500
 duration = 0.4
 "#;
 
-fn run(directory: &Path, name: &str, rate: u32) -> PathBuf {
+fn run(directory: &Path, name: &str, rate: u32, atoms: u32) -> PathBuf {
     let config = directory.join(format!("{name}.toml"));
-    std::fs::write(&config, RUN.replace("rate = 5000", &format!("rate = {rate}")))
-        .expect("written");
+    let text = RUN
+        .replace("rate = 5000", &format!("rate = {rate}"))
+        .replace("atoms = 600", &format!("atoms = {atoms}"));
+    std::fs::write(&config, text).expect("written");
     let output = directory.join(name);
     let done = Command::new(cargo_bin("fulgurite"))
         .args(["run", "--device", "cpu", "--output"])
@@ -80,10 +82,11 @@ fn report(arguments: &[&Path], output: Option<&Path>) -> std::process::Output {
 fn pages_load_with_every_figure_and_no_error() {
     let directory = tempfile::tempdir().expect("a directory");
     let home = std::fs::canonicalize(directory.path()).expect("there");
-    let first = run(&home, "first", 5000);
-    let second = run(&home, "second", 10000);
+    let first = run(&home, "first", 5000, 600);
+    let second = run(&home, "second", 10000, 600);
+    let smaller = run(&home, "smaller", 5000, 480);
     let compared = home.join("compared");
-    let done = report(&[&first, &second], Some(&compared));
+    let done = report(&[&first, &second, &smaller], Some(&compared));
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
     for name in [
         "report.html",
@@ -102,6 +105,18 @@ fn pages_load_with_every_figure_and_no_error() {
     }
     let table = std::fs::read_to_string(compared.join("transitions.csv")).expect("there");
     assert!(table.contains(",600,1,5000,") && table.contains(",600,1,10000,"), "{table}");
+    assert!(table.contains(",480,1,5000,"), "{table}");
+    // S(Q) of both sizes, from one wave in each box: the smaller one begins at a larger Q.
+    let lowest = |name: &str| -> f64 {
+        let path = compared.join(format!("structure-factor-{name}.csv"));
+        let text = std::fs::read_to_string(path).expect("there");
+        let row = text.lines().nth(1).expect("a row");
+        row.split(',').next().and_then(|q| q.parse().ok()).expect("a number")
+    };
+    let ratio = lowest("smaller") / lowest("first");
+    assert!((ratio - (600.0_f64 / 480.0).cbrt()).abs() < 0.02, "{ratio}");
+    let picture = std::fs::read_to_string(compared.join("structure-factor.svg")).expect("there");
+    assert!(picture.contains("600 atoms") && picture.contains("480 atoms"));
     // The page is a function of the directory.
     let page = first.join("report.html");
     let before = std::fs::read(&page).expect("there");

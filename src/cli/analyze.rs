@@ -8,8 +8,8 @@ use fulgurite::config::{Override, load_analysis};
 use fulgurite::io::{StructureFormat, TrajectoryReader, read_frames};
 use fulgurite::system::{UnitSystem, Units};
 use fulgurite::{Error, Result};
-use indicatif::{ProgressBar, ProgressStyle};
 
+use super::progress::counting;
 use super::{remark, say};
 
 /// Frames from which a trajectory's dynamics are looked at without being asked for.
@@ -203,11 +203,7 @@ pub fn main(arguments: &Arguments) -> Result<()> {
     let all: u64 = files.iter().map(|(_, n)| n).sum();
     let used: u64 = chosen_frames.iter().map(|c| c.len() as u64).sum();
     let steps = if suite.is_empty() { 0 } else { used * suite.len() as u64 };
-    let bar = ProgressBar::new(steps);
-    if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} {msg} ({eta} left)") {
-        bar.set_style(style);
-    }
-    bar.enable_steady_tick(std::time::Duration::from_millis(200));
+    let bar = counting(Some(steps), "analyses");
     if !suite.is_empty() {
         for ((path, _), numbers) in files.iter().zip(chosen_frames) {
             for frame in chosen(path, numbers)? {
@@ -223,7 +219,11 @@ pub fn main(arguments: &Arguments) -> Result<()> {
     }
     if let Some(path) = moving {
         bar.set_message("dynamics");
-        match plan.dynamics.read(path) {
+        let told = &mut |done, frames| {
+            bar.set_length(steps + frames);
+            bar.set_position(steps + done);
+        };
+        match plan.dynamics.read_with(path, told) {
             Ok(result) => write_dynamics(&result, &mut output)?,
             Err(error) if plan.wants_dynamics() => return Err(error),
             Err(error) => remark(&format!("dynamics left out: {error}; {}", error.remedy())),

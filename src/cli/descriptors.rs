@@ -1,14 +1,13 @@
 //! `fulgurite descriptors`.
 
-use std::io::IsTerminal;
 use std::path::PathBuf;
 
 use clap::Args;
 use fulgurite::descriptor::{DescriptorPlan, sidecar_path, write_matrix};
 use fulgurite::io::read_structure;
 use fulgurite::{Error, Result};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use super::progress::counting;
 use super::say;
 
 #[derive(Debug, Args)]
@@ -52,19 +51,7 @@ pub fn main(arguments: &Arguments) -> Result<()> {
     let bound = plan.bind(&structure)?;
     let chosen = fulgurite::backend::select(&arguments.device)?;
     let rows = bound.centres.len();
-    let bar = ProgressBar::with_draw_target(
-        Some(rows as u64),
-        if std::io::stderr().is_terminal() {
-            ProgressDrawTarget::stderr_with_hz(5)
-        } else {
-            ProgressDrawTarget::hidden()
-        },
-    );
-    if let Ok(style) = ProgressStyle::with_template(
-        "{bar:32} {percent:>3} %  {elapsed} elapsed, {eta} left  {pos} of {len} centres",
-    ) {
-        bar.set_style(style);
-    }
+    let bar = counting(Some(rows as u64), "centres");
     let name = arguments.structure.display().to_string();
     write_matrix(chosen.backend.as_ref(), &bound, &name, output, |done| {
         bar.set_position(done as u64);

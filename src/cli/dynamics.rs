@@ -7,6 +7,7 @@ use fulgurite::analysis::motion::{TrajectoryDynamics, velocity_curves};
 use fulgurite::system::{UnitSystem, Units};
 use fulgurite::{Error, Result};
 
+use super::progress::counting;
 use super::say;
 
 #[derive(Debug, Args)]
@@ -66,7 +67,12 @@ pub fn main(arguments: &Arguments) -> Result<()> {
         collective: arguments.collective,
         distinct: arguments.distinct,
     };
-    let result = options.read(&arguments.trajectory)?;
+    let bar = counting(None, "frames");
+    let result = options.read_with(&arguments.trajectory, &mut |done, all| {
+        bar.set_length(all);
+        bar.set_position(done);
+    })?;
+    bar.finish_and_clear();
     std::fs::create_dir_all(output).map_err(|e| Error::io("create", output, e))?;
     for curves in result.motion.curves(&units) {
         curves.write(output)?;

@@ -1,6 +1,7 @@
 //! The progress bar of `fulgurite run`, or plain lines where standard error is not a terminal.
 
 use std::io::IsTerminal;
+use std::time::Duration;
 
 use fulgurite::dynamics::Thermodynamics;
 use fulgurite::protocol::Progress;
@@ -8,6 +9,31 @@ use fulgurite::system::Units;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::remark;
+
+/// Standard error, if a person looks at it.
+fn target() -> ProgressDrawTarget {
+    if std::io::stderr().is_terminal() {
+        ProgressDrawTarget::stderr_with_hz(5)
+    } else {
+        ProgressDrawTarget::hidden()
+    }
+}
+
+/// A bar that counts `what`, or turns in place beside its message where there is nothing to count.
+pub fn counting(length: Option<u64>, what: &str) -> ProgressBar {
+    let bar = ProgressBar::with_draw_target(length, target());
+    let template = match what {
+        "" => "{spinner} {elapsed}  {msg}".to_owned(),
+        _ => format!(
+            "{{bar:32}} {{percent:>3}} %  {{elapsed}} elapsed, {{eta}} left  {{pos}} of {{len}} {what}  {{msg}}"
+        ),
+    };
+    if let Ok(style) = ProgressStyle::with_template(&template) {
+        bar.set_style(style);
+    }
+    bar.enable_steady_tick(Duration::from_millis(200));
+    bar
+}
 
 pub struct Bar {
     bar: ProgressBar,
@@ -20,14 +46,7 @@ pub struct Bar {
 impl Bar {
     pub fn new(units: Units) -> Self {
         let plain = !std::io::stderr().is_terminal();
-        let bar = ProgressBar::with_draw_target(
-            None,
-            if plain {
-                ProgressDrawTarget::hidden()
-            } else {
-                ProgressDrawTarget::stderr_with_hz(5)
-            },
-        );
+        let bar = ProgressBar::with_draw_target(None, target());
         Self { bar, plain, stage: String::new(), units, atoms: 0 }
     }
 

@@ -7,7 +7,8 @@ use fulgurite::io::read_npy;
 use fulgurite::report::{AtomScalar, RunFiles, compare, transitions, write_run};
 use fulgurite::{Error, Result};
 
-use super::{remark, say};
+use super::progress::counting;
+use super::say;
 
 #[derive(Debug, Args)]
 pub struct Arguments {
@@ -47,9 +48,15 @@ pub fn main(arguments: &Arguments) -> Result<()> {
     }
     let runs = arguments.runs.iter().map(|r| RunFiles::open(r)).collect::<Result<Vec<_>>>()?;
     let chosen = fulgurite::backend::select(&arguments.device)?;
+    let members = runs.iter().map(|r| r.summary.members.len() as u64).sum();
+    let bar = counting(Some(members), "members");
+    let mut read = 0;
     let points = transitions(&runs, chosen.backend.as_ref(), &mut |name| {
-        remark(&format!("reading {name}"));
+        bar.set_position(read);
+        bar.set_message(name.to_owned());
+        read += 1;
     })?;
+    bar.finish_and_clear();
     let comparison = compare(&runs, &points, &output)?;
     for (species, law) in &comparison.arrhenius {
         say(&format!(

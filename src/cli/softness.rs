@@ -1,8 +1,6 @@
 //! `fulgurite softness`.
 
-use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use fulgurite::analysis::motion::Estimate;
@@ -15,9 +13,8 @@ use fulgurite::report::write_softness;
 use fulgurite::softness::{SoftnessModel, Study};
 use fulgurite::system::{Structure, Units};
 use fulgurite::{Error, Result};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::progress::Bar;
+use super::progress::{Bar, counting};
 use super::run::stop_on_signals;
 use super::{remark, say};
 
@@ -101,18 +98,7 @@ fn study(arguments: &StudyArguments, report: bool) -> Result<()> {
         plan.analysis.times.clear();
         plan.soap = None;
     }
-    let bar = ProgressBar::with_draw_target(
-        None,
-        if std::io::stderr().is_terminal() {
-            ProgressDrawTarget::stderr_with_hz(5)
-        } else {
-            ProgressDrawTarget::hidden()
-        },
-    );
-    if let Ok(style) = ProgressStyle::with_template("{spinner} {elapsed}  {msg}") {
-        bar.set_style(style);
-    }
-    bar.enable_steady_tick(Duration::from_millis(200));
+    let bar = counting(None, "");
     let study = Study::of(&plan, backend, &mut |what| {
         bar.set_message(what.to_owned());
     })?;

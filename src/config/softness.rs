@@ -314,7 +314,7 @@ r = { from = 1.6, to = 6.4, step = 0.3 }
             ("files = [\"a.nc\"]", "files = []", "no file"),
             ("[label]", "[learning]\ntrain_fraction = 1.5\n[label]", "between 0 and 1"),
             ("[label]", "[learning]\nsplits = 0\n[label]", "must lie between 1"),
-            ("[label]", "[learning]\nlos = \"logistic\"\n[label]", "unknown field `los`"),
+            ("[label]", "[learning]\nlos = \"logistic\"\n[label]", "unknown key `los`"),
             ("[label]", "[analysis]\nbands = 1\n[label]", "must lie between 2"),
             (
                 "kind = \"displacement\"",

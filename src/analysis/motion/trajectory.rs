@@ -87,6 +87,15 @@ impl TrajectoryDynamics {
     /// to have moved to its nearest image from one frame to the next, which is right as long as it
     /// moves less than half a box between frames.
     pub fn read(&self, path: &Path) -> Result<TrajectoryResult> {
+        self.read_with(path, &mut |_, _| {})
+    }
+
+    /// As [`TrajectoryDynamics::read`]; `told` hears how many frames are done, and of how many.
+    pub fn read_with(
+        &self,
+        path: &Path,
+        told: &mut dyn FnMut(u64, u64),
+    ) -> Result<TrajectoryResult> {
         let times = self.times(path)?;
         let interval = even(path, &times)?;
         let frames = u32::try_from(times.len()).unwrap_or(u32::MAX);
@@ -120,6 +129,7 @@ impl TrajectoryDynamics {
                     velocities.push(&structure).map_err(|e| in_file(path, e))?;
                 }
             }
+            told(u64::from(index), u64::from(frames));
         }
         let Some((motion, velocities)) = state else {
             return Err(Error::format(path, 0, "the trajectory has no frames"));
