@@ -72,7 +72,7 @@ pub struct DirectStructureFactor {
 
 impl DirectStructureFactor {
     /// Wave vectors up to `longest` in bins of `width`, at most `per_bin` in each (spread evenly
-    /// over those there are).
+    /// over those there are; drawn by a fixed sequence where the box has too many to go through).
     pub fn new(structure: &Structure, longest: f64, width: f64, per_bin: usize) -> Result<Self> {
         let bins = (longest / width).ceil();
         if !(1.0..=1e6).contains(&bins) || per_bin == 0 {
@@ -215,7 +215,9 @@ fn choose_vectors(
             "use a shorter longest wave vector, or the transform of g(r)",
         ));
     }
-    let [mh, mk, ml] = most.map(|m| m as i32);
+    let enumerated = first_drawn_bin(simulation_box, width, bins, per_bin);
+    let shortest_drawn = (enumerated as f64 * width).min(longest);
+    let [mh, mk, ml] = most.map(|m| (m * shortest_drawn / longest).ceil() as i32);
     // ρ(−Q) is the conjugate of ρ(Q), so half of the vectors say everything. A pass counts, a
     // second one keeps an evenly spread part.
     let half = |visit: &mut dyn FnMut([i32; 3], usize)| {
@@ -224,16 +226,16 @@ fn choose_vectors(
                 for l in if h == 0 && k == 0 { 1 } else { -ml }..=ml {
                     let q = wave_vector(simulation_box, [h, k, l]);
                     let bin = (q / width) as usize;
-                    if q <= longest && bin < bins {
+                    if q <= longest && bin < enumerated {
                         visit([h, k, l], bin);
                     }
                 }
             }
         }
     };
-    let mut present = vec![0usize; bins];
+    let mut present = vec![0usize; enumerated];
     half(&mut |_, bin| present[bin] += 1);
-    let mut seen = vec![0usize; bins];
+    let mut seen = vec![0usize; enumerated];
     let mut kept = Vec::new();
     half(&mut |hkl, bin| {
         let (index, total) = (seen[bin], present[bin]);
@@ -243,7 +245,67 @@ fn choose_vectors(
             kept.push((hkl, bin));
         }
     });
+    for bin in enumerated..bins {
+        let vectors = draw_vectors(simulation_box, longest, width, bin, per_bin);
+        kept.extend(vectors.into_iter().map(|hkl| (hkl, bin)));
+    }
     Ok(kept)
+}
+
+/// The first bin too full to go through its vectors one by one: ten million lie below it, and it
+/// has many times the number that is wanted.
+fn first_drawn_bin(
+    simulation_box: &SimulationBox,
+    width: f64,
+    bins: usize,
+    per_bin: usize,
+) -> usize {
+    // Vectors per volume of wave vector space, half of them.
+    let density = 0.5 * simulation_box.volume() / std::f64::consts::TAU.powi(3);
+    let sphere = |q: f64| 4.0 / 3.0 * std::f64::consts::PI * q.powi(3) * density;
+    let from = |bin: usize| bin as f64 * width;
+    let drawn = |&bin: &usize| {
+        let within = sphere(from(bin + 1)) - sphere(from(bin));
+        sphere(from(bin)) > 1e7 && within > 64.0 * per_bin as f64
+    };
+    (0..bins).find(drawn).unwrap_or(bins)
+}
+
+/// Different vectors of a bin, no two opposite, spread evenly over directions and lengths by the
+/// additive recurrence of three irrational numbers.
+fn draw_vectors(
+    simulation_box: &SimulationBox,
+    longest: f64,
+    width: f64,
+    bin: usize,
+    wanted: usize,
+) -> std::collections::BTreeSet<[i32; 3]> {
+    // Powers of 1/x for the real root of x⁴ = x + 1, which fill a cube most evenly.
+    const ROOT: f64 = 1.220_744_084_605_759_5;
+    let steps = [ROOT.powi(-1), ROOT.powi(-2), ROOT.powi(-3)];
+    let edges = simulation_box.vectors();
+    let mut found = std::collections::BTreeSet::new();
+    // Each bin goes on where the one before it ended, about: other directions in every bin. A
+    // thin shell in a small box is missed more often than it is hit.
+    for n in 0..wanted.saturating_mul(10_000) {
+        if found.len() == wanted {
+            break;
+        }
+        let at = (bin * wanted + n) as f64;
+        let [u, v, w] = steps.map(|s| (0.5 + at * s).fract());
+        let length = (bin as f64 + w) * width;
+        let (sine, angle) = ((1.0 - u * u).sqrt(), std::f64::consts::TAU * v);
+        let q = [length * u, length * sine * angle.cos(), length * sine * angle.sin()];
+        let hkl = edges.map(|edge| {
+            let turns: f64 = edge.iter().zip(&q).map(|(e, q)| e * q).sum();
+            (turns / std::f64::consts::TAU).round() as i32
+        });
+        let reached = wave_vector(simulation_box, hkl);
+        if reached <= longest && (reached / width) as usize == bin {
+            found.insert(if hkl < [0; 3] { hkl.map(|x| -x) } else { hkl });
+        }
+    }
+    found
 }
 
 /// Wave vector of the first peak of S(q): the first local maximum that reaches half of the
@@ -266,6 +328,47 @@ pub fn first_peak(total: &PairRdf, number_density: f64) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn vectors_of_a_large_box_are_drawn_in_their_bins() {
+        let (width, per_bin, longest) = (0.1, 8, 12.0);
+        for tilts in [[0.0; 3], [30.0, -20.0, 45.0]] {
+            let cell = SimulationBox::new([0.0; 3], [120.0, 140.0, 160.0], tilts).expect("box");
+            let bins = 120;
+            let first = first_drawn_bin(&cell, width, bins, per_bin);
+            assert!((20..100).contains(&first), "{first}");
+            let chosen = choose_vectors(&cell, longest, width, bins, per_bin).expect("vectors");
+            let mut all: Vec<_> = chosen.iter().map(|(hkl, _)| *hkl).collect();
+            all.sort_unstable();
+            all.dedup();
+            assert_eq!(all.len(), chosen.len(), "twice the same");
+            assert!(all.iter().all(|hkl| *hkl > [0; 3]), "a vector and its opposite");
+            for bin in first - 3..bins {
+                let own: Vec<_> = chosen.iter().filter(|(_, b)| *b == bin).collect();
+                assert_eq!(own.len(), per_bin, "bin {bin}");
+                for (hkl, _) in own {
+                    let q = wave_vector(&cell, *hkl);
+                    assert!((q / width) as usize == bin && q <= longest);
+                }
+            }
+            // Every direction alike: the mean of h² over lengths says so for each axis.
+            let drawn = chosen.iter().filter(|(_, b)| *b >= first);
+            let edges = cell.vectors();
+            let (mut squares, mut number) = ([0.0; 3], 0.0);
+            for (hkl, _) in drawn {
+                let q = wave_vector(&cell, *hkl);
+                for k in 0..3 {
+                    let edge = edges[k].iter().map(|x| x * x).sum::<f64>().sqrt();
+                    let cosine = f64::from(hkl[k]) * std::f64::consts::TAU / (q * edge);
+                    squares[k] += cosine * cosine;
+                }
+                number += 1.0;
+            }
+            for square in squares {
+                assert!((square / number - 1.0 / 3.0).abs() < 0.03, "{squares:?}");
+            }
+        }
+    }
 
     #[test]
     fn a_shell_of_neighbours_peaks_where_it_should() {
