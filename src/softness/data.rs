@@ -122,6 +122,19 @@ impl Collected {
         Ok(samples)
     }
 
+    /// The samples in groups of which one at a time can be kept from learning, and the number of
+    /// groups: the glasses; with a single glass every fifth atom, with all its moments.
+    pub(super) fn groups(&self, glasses: usize) -> Result<(Samples, usize)> {
+        const GROUPS: usize = 5;
+        let mut samples = self.samples()?;
+        if glasses > 1 {
+            return Ok((samples, glasses));
+        }
+        let atoms = self.sets.iter().flat_map(|set| &set.atoms);
+        samples.glass = atoms.map(|atom| (atom % GROUPS) as u32).collect();
+        Ok((samples, GROUPS))
+    }
+
     /// Part of all atoms that is mobile.
     pub fn fraction(&self) -> f64 {
         let (n, m) = self.sets.iter().fold((0, 0), |(n, m), s| {

@@ -455,8 +455,9 @@ impl Study {
                 name,
                 "Other temperatures and times",
                 figure,
-                "Balanced accuracy on glasses not learned from, of the softness learned at one \
-                 temperature and time, and of one learned anew at each.",
+                "Balanced accuracy on glasses not learned from (of a single glass: on atoms not \
+                 learned from), of the softness learned at one temperature and time, and of one \
+                 learned anew at each.",
                 &["at", "mobile fraction", "learned once", "error", "learned anew", "error"],
                 rows,
             ));

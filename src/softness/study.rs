@@ -68,7 +68,8 @@ pub struct Transfer {
     /// Part of the atoms that is mobile there.
     pub mobile_fraction: f64,
     /// Balanced accuracy of the softness learned at the training temperature and time, on glasses
-    /// not learned from; error: between glasses.
+    /// not learned from; error: between glasses. With a single glass, on fifths of its atoms not
+    /// learned from; error: between them.
     pub applied: Option<Estimate>,
     /// The same, learned anew there.
     pub retrained: Option<Estimate>,
@@ -206,13 +207,20 @@ impl Study {
         let confusions = unseen(&samples, &planes);
         let softness: Vec<f64> = trained.sets.iter().flat_map(&soft).collect();
         let mut notes = trained.notes.clone();
-        if glasses.len() == 1 {
+        let fifths;
+        let held_out = if glasses.len() == 1 {
             notes.push(
-                "There is one glass: softness was learned from the atoms it is shown for, and \
-                 errors do not hold the scatter between glasses."
+                "There is one glass: softness was learned from the atoms it is shown for (at other \
+                 temperatures and times, from other fifths of the atoms), and errors do not hold the \
+                 scatter between glasses."
                     .into(),
             );
-        }
+            let (groups, number) = trained.groups(1)?;
+            fifths = without_each(&groups, learning, number)?;
+            &fifths
+        } else {
+            &planes
+        };
         let constant: Vec<&str> = (0..width)
             .filter(|k| !all.standardizer.kept.contains(k))
             .map(|k| samples.columns[k].as_str())
@@ -296,19 +304,20 @@ impl Study {
         } else {
             &trained
         };
-        study.answer_to_softness(plan, complete, &planes, &gather, told)?;
-        study.after_other_times(plan, &trained, &planes, &gather, told)?;
+        study.answer_to_softness(plan, complete, [&planes, held_out], &gather, told)?;
+        study.after_other_times(plan, &trained, held_out, &gather, told)?;
         study.in_space(plan, complete, &planes)?;
         study.other_features(plan, &trained, &samples, &all, backend, told)?;
         Ok(study)
     }
 
-    /// P_R(S), ⟨D⟩(S), E_a(S), and softness at other temperatures.
+    /// P_R(S), ⟨D⟩(S), E_a(S), and softness at other temperatures. Planes of each glass, and those
+    /// for the test at other temperatures.
     fn answer_to_softness(
         &mut self,
         plan: &Plan,
         trained: &Collected,
-        planes: &[Fitted],
+        [planes, held_out]: [&[Fitted]; 2],
         gather: &Gather<'_>,
         told: &mut dyn FnMut(&str),
     ) -> Result<()> {
@@ -353,7 +362,7 @@ impl Study {
             self.temperatures.push(transfer(
                 temperature,
                 collected,
-                planes,
+                held_out,
                 plan,
                 self.glasses.len(),
             )?);
@@ -571,11 +580,11 @@ fn transfer(
     plan: &Plan,
     glasses: usize,
 ) -> Result<Transfer> {
-    let samples = collected.samples()?;
+    let (samples, groups) = collected.groups(glasses)?;
     // Where nearly everything moves, or nothing, some glass may lack a class.
     let anew = samples
         .check()
-        .and_then(|()| without_each(&samples, &plan.learning, glasses))
+        .and_then(|()| without_each(&samples, &plan.learning, groups))
         .ok()
         .and_then(|planes| unseen(&samples, &planes));
     Ok(Transfer {
