@@ -25,6 +25,8 @@ thermo = 0.01
 interval = 0.01
 rdf_cutoff = 7.0
 measure = ["dynamics", "collective-scattering", "distinct-van-hove", "vibrations", "inherent-structure"]
+structure = ["angles", "network", "rings", "scattering", "voronoi"]
+structure_interval = 0.1
 [[stage]]
 name = "minimize"
 kind = "minimize"
@@ -124,6 +126,21 @@ fn pages_load_with_every_figure_and_no_error() {
     assert!(before == std::fs::read(&page).expect("there"));
     let text = String::from_utf8(before).expect("text");
     assert!(text.contains("a &lt;small&gt; glass &amp; its report"));
+    // Every picture of the analyses that the configuration chose stands on the page.
+    let relax = first.join("stages/relax/structure");
+    for picture in std::fs::read_dir(relax).expect("analyses") {
+        let path = picture.expect("an entry").path();
+        if path.extension().is_some_and(|e| e == "svg") {
+            let svg = std::fs::read_to_string(&path).expect("read");
+            let body = svg.split_once("<svg").expect("a picture").1;
+            let drawing = body.split_once('>').expect("its content").1.trim_end();
+            let start: String = drawing.chars().take(2000).collect();
+            assert!(text.contains(&start), "{}", path.display());
+        }
+    }
+    for name in ["angles", "network", "rings", "scattering", "voronoi"] {
+        assert!(text.contains(&format!(">{name}</h3>")), "{name}");
+    }
     for outside in ["http://", "https://", "src=", "@import", "url("] {
         let inside = text.matches(outside).count()
             - text.matches("http://www.w3.org/2000/svg").count()

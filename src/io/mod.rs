@@ -11,6 +11,7 @@ mod lammps_data;
 mod lammps_dump;
 mod netcdf;
 mod npy;
+mod order;
 mod text;
 mod trajectory;
 
@@ -23,6 +24,7 @@ pub use extxyz::{ExtendedXyzReader, write_extended_xyz_frame, write_forces_extxy
 pub use lammps_data::{read_lammps_data, write_lammps_data};
 pub use lammps_dump::{DumpReader, write_dump_frame};
 pub use npy::{NpyArray, NpyRows, parse_npy, read_npy, write_npy_f32, write_npy_f64};
+pub use order::in_one_order;
 pub use trajectory::{FramePrecision, TrajectoryOptions, TrajectoryReader, TrajectoryWriter};
 
 use crate::error::{Error, Result};
@@ -121,7 +123,8 @@ pub fn read_structure_from<R: Read>(
     last.ok_or_else(|| Error::format(path, 1, "the file has no atoms"))
 }
 
-/// Opens a file as a sequence of frames, whatever its format.
+/// Opens a file as a sequence of frames, whatever its format. Atoms come in the order of the first
+/// frame where the file identifies them.
 pub fn read_frames(path: impl AsRef<Path>) -> Result<Frames> {
     let path = path.as_ref();
     let format = StructureFormat::from_path(path)?;
@@ -130,7 +133,7 @@ pub fn read_frames(path: impl AsRef<Path>) -> Result<Frames> {
         return Ok(Box::new((0..reader.frames()).map(move |frame| reader.frame(frame))));
     }
     let file = File::open(path).map_err(|e| Error::io("read", path, e))?;
-    frames_from(file, format, path)
+    Ok(Box::new(in_one_order(frames_from(file, format, path)?)))
 }
 
 fn frames_from<'a, R: Read + 'a>(

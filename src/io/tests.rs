@@ -120,6 +120,40 @@ fn diameters_and_unknown_masses() {
 const DATA: &str = "title\n\n2 atoms\n2 atom types\n0 4 xlo xhi\n0 4 ylo yhi\n0 4 zlo zhi\n";
 
 #[test]
+fn frames_come_in_the_order_of_the_first() {
+    let frame = |rows: &str, atoms: usize| {
+        format!(
+            "ITEM: TIMESTEP\n0\nITEM: NUMBER OF ATOMS\n{atoms}\nITEM: BOX BOUNDS pp pp pp\n0 9\n0 9\n0 9\n\
+             ITEM: ATOMS id element q x y z ix iy iz vx vy vz fx fy fz\n{rows}"
+        )
+    };
+    let rows = [
+        "7 O -2 1 1 1 0 0 1 .1 0 0 5 0 0\n",
+        "3 Si 4 2 2 2 0 1 0 .2 0 0 6 0 0\n",
+        "5 O -1 3 3 3 1 0 0 .3 0 0 7 0 0\n",
+    ];
+    let [a, b, c] = rows;
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("x.dump");
+    let read = |text: String| -> Vec<Frame> {
+        std::fs::write(&path, text).expect("written");
+        read_frames(&path).expect("opened").map(|f| f.expect("a frame")).collect()
+    };
+    let whole = |rows: [&str; 3]| frame(&rows.concat(), 3);
+    let frames = read([whole([a, b, c]), whole([b, c, a]), whole([c, b, a])].concat());
+    assert_eq!(frames[0].structure.ids, [7, 3, 5]);
+    assert_eq!(frames[1], frames[0]);
+    assert_eq!(frames[2], frames[0]);
+    // Others are left as they are, for whoever reads them to refuse.
+    let other = whole([b, &c.replace('5', "4"), a]);
+    let frames = read([whole([a, b, c]), frame(&[b, a].concat(), 2), other].concat());
+    assert_eq!(frames[1].structure.ids, [3, 7]);
+    assert_eq!(frames[2].structure.ids, [3, 4, 7]);
+    let twice = read([whole([a, a, b]), whole([b, a, a])].concat());
+    assert_eq!(twice[1].structure.ids, [3, 7, 7]);
+}
+
+#[test]
 fn lammps_data_variants() {
     let read = |rest: &str| parse(&format!("{DATA}{rest}"), StructureFormat::LammpsData);
     let s = read("\nMasses\n\n1 28.0855\n2 1.0\n\nAtoms\n\n2 1 0.5 0.5 0.5\n1 2 1 1 1\n")

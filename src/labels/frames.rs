@@ -152,8 +152,8 @@ fn hand_over(
 /// Error if the atoms are not those of the frame before.
 fn same_atoms(before: &Structure, now: &Structure, index: u64) -> Result<()> {
     let (this, that) = (index + 1, index);
-    let remedy = "give a trajectory of the same atoms, in the same order, in every frame \
-                  (LAMMPS: dump_modify sort id)";
+    let remedy = "give a trajectory of the same atoms in every frame, in the same order or with \
+                  their identifiers";
     if before.len() != now.len() {
         return Err(Error::input(
             format!("frame {this} has {} atoms, frame {that} has {}", now.len(), before.len()),

@@ -28,7 +28,7 @@ pub use threshold::{CERTAIN, Threshold, ThresholdDefinition};
 use crate::backend::Backend;
 use crate::config::suggestion;
 use crate::error::{Error, Result};
-use crate::io::{Frame, Frames, read_frames};
+use crate::io::{Frame, Frames, in_one_order, read_frames};
 use crate::potential::ForceField;
 use crate::system::Structure;
 use frames::Clock;
@@ -162,10 +162,11 @@ fn read_files(files: &[PathBuf]) -> Result<Frames> {
         return read_frames(file);
     }
     let files = files.to_vec();
-    Ok(Box::new(files.into_iter().flat_map(|file| match read_frames(&file) {
+    // Each file has an order of its own until they are one sequence.
+    Ok(Box::new(in_one_order(files.into_iter().flat_map(|file| match read_frames(&file) {
         Ok(frames) => frames,
         Err(error) => Box::new(std::iter::once(Err(error))),
-    })))
+    }))))
 }
 
 fn measure(

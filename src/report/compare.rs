@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use super::material::groups;
 use super::page::{Page, number, with_error};
 use super::run::{RunFiles, directories, unit, valued};
 use super::table::Table;
@@ -24,7 +25,7 @@ const MOST_CURVES: usize = 16;
 pub struct Comparison {
     /// The page.
     pub page: PathBuf,
-    /// Arrhenius law of diffusion of each species with three temperatures.
+    /// Arrhenius law of diffusion of each species of each material with three temperatures.
     pub arrhenius: BTreeMap<String, Arrhenius>,
 }
 
@@ -48,7 +49,7 @@ pub fn compare(
     scattering(&mut page, runs, transitions, directory)?;
     page.section("Dynamics");
     overlay(&mut page, runs, "mean-square-displacement.csv", "⟨Δr²⟩ ", "⟨Δr²⟩", [true, true])?;
-    let found = diffusion(&mut page, runs, directory)?;
+    let found = diffusion(&mut page, runs, transitions, directory)?;
     page.section("Transitions");
     rates(&mut page, runs, transitions, directory)?;
     write_table(directory, transitions)?;
@@ -233,24 +234,30 @@ fn first_stage(runs: &[RunFiles]) -> Option<&StageRecord> {
     runs.iter().flat_map(|r| &r.summary.members).flat_map(|m| &m.stages).next()
 }
 
-/// Diffusion coefficients against temperature, with Arrhenius laws.
+/// Diffusion coefficients against temperature, with an Arrhenius law for each species of each
+/// material.
 fn diffusion(
     page: &mut Page,
     runs: &[RunFiles],
+    transitions: &[Transition],
     directory: &Path,
 ) -> Result<BTreeMap<String, Arrhenius>> {
     let mut points: BTreeMap<String, Vec<(f64, f64, f64)>> = BTreeMap::new();
-    for (_, member, _) in members(runs) {
+    let materials = groups(transitions, false);
+    for (index, (_, member, _)) in members(runs).enumerate() {
+        let material = materials.iter().find(|g| g.members.contains(&index));
+        let material = material.map_or("", |g| g.label.as_str());
         for stage in member.stages.iter().chain(&member.branches) {
             let Some(means) = &stage.means else { continue };
             for (species, d) in &stage.diffusion {
                 if d.is_diffusive() && d.coefficient.value > 0.0 {
                     let error = d.coefficient.error.unwrap_or(0.0);
-                    points.entry(species.clone()).or_default().push((
-                        means.temperature,
-                        d.coefficient.value,
-                        error,
-                    ));
+                    let name = match material {
+                        "" => species.clone(),
+                        material => format!("{species} ({material})"),
+                    };
+                    let point = (means.temperature, d.coefficient.value, error);
+                    points.entry(name).or_default().push(point);
                 }
             }
         }
@@ -259,7 +266,7 @@ fn diffusion(
     let Some(stage) = first_stage(runs) else { return Ok(fits) };
     if points.is_empty() {
         page.note(
-            "No stage diffuses: the exponent of every mean squared displacement is below 0.8.",
+            "No stage diffuses: no mean squared displacement grows in proportion to time (exponents from 0.8 to 1.2).",
         );
         return Ok(fits);
     }
@@ -300,7 +307,7 @@ fn diffusion(
         writeln!(w, "species,temperature{},{y},error of D", if metal { " (K)" } else { "" })?;
         for (species, found) in &points {
             for (t, d, error) in found {
-                writeln!(w, "{species},{t:.4},{d:.6e},{error:.3e}")?;
+                writeln!(w, "\"{species}\",{t:.4},{d:.6e},{error:.3e}")?;
             }
         }
         Ok(())
@@ -327,6 +334,8 @@ fn rates(
     let metal = first_stage(runs).is_some_and(|s| !unit(s, "temperature").is_empty());
     let with = |unit: &str| if metal { unit.to_owned() } else { String::new() };
     let mut drawn = Vec::new();
+    let materials = groups(transitions, true);
+    let quench_rate = Quantity::new("quench rate", with("K/ps"));
     for (name, title, quantity, pick, caption) in [
         (
             "fictive-temperature",
@@ -344,37 +353,38 @@ fn rates(
             "Slower quenches end in deeper minima.",
         ),
     ] {
-        let points: Vec<(f64, f64)> =
-            transitions.iter().filter_map(|t| Some((t.rate?, pick(t)?))).collect();
-        let means = grouped(&points);
-        if means.is_empty() {
+        let mut figure =
+            Figure::new(title, quench_rate.label(), quantity.label()).size(SIZE.0, SIZE.1).log_x();
+        let mut rows = Vec::new();
+        let mut counts = 0;
+        for group in &materials {
+            let of = group.members.iter().map(|&m| &transitions[m]);
+            let points: Vec<(f64, f64)> = of.filter_map(|t| Some((t.rate?, pick(t)?))).collect();
+            let means = grouped(&points);
+            if means.is_empty() {
+                continue;
+            }
+            let errors = means.iter().map(|m| m.1.standard_error.unwrap_or(0.0)).collect();
+            let values = means.iter().map(|m| (m.0, m.1.mean)).collect();
+            figure = figure.markers_with_errors(group.label.as_str(), values, errors);
+            counts += points.len();
+            rows.extend(means.into_iter().map(|(rate, mean)| (group.label.as_str(), rate, mean)));
+        }
+        if rows.is_empty() {
             continue;
         }
-        let curves = Curves {
-            name: name.to_owned(),
-            title: title.to_owned(),
-            x_quantity: Quantity::new("quench rate", with("K/ps")),
-            y_quantity: quantity,
-            x: means.iter().map(|m| m.0).collect(),
-            curves: vec![Curve {
-                label: String::new(),
-                values: means.iter().map(|m| m.1.mean).collect(),
-                errors: Some(means.iter().map(|m| m.1.standard_error).collect()),
-            }],
-            log: [true, false],
-            x_range: None,
-        };
-        curves.write_table(directory)?;
-        let errors = means.iter().map(|m| m.1.standard_error.unwrap_or(0.0)).collect();
-        let values = means.iter().map(|m| (m.0, m.1.mean)).collect();
-        let figure = Figure::new(title, curves.x_quantity.label(), curves.y_quantity.label())
-            .size(SIZE.0, SIZE.1)
-            .log_x()
-            .markers_with_errors("", values, errors);
+        write_atomically(directory.join(format!("{name}.csv")), |w| {
+            writeln!(w, "material,{},{},error,members", quench_rate.label(), quantity.label())?;
+            for (label, rate, mean) in &rows {
+                let error = mean.standard_error.map_or_else(String::new, |e| e.to_string());
+                writeln!(w, "\"{label}\",{rate},{},{error},{}", mean.mean, mean.count)?;
+            }
+            Ok(())
+        })?;
         figure.write(directory.join(format!("{name}.svg")))?;
-        let counts: usize = means.iter().map(|m| m.1.count).sum();
-        drawn
-            .push((figure, format!("{caption} Means over {counts} members with standard errors.")));
+        let apart = if materials.len() > 1 { " of one material and size" } else { "" };
+        let means = format!("Means over members{apart} with standard errors; {counts} in all.");
+        drawn.push((figure, format!("{caption} {means}")));
     }
     if drawn.is_empty() {
         page.note("No run has a ramp downwards.");

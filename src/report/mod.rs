@@ -2,6 +2,7 @@
 //! no time stamps: the same run gives the same bytes.
 
 mod compare;
+mod material;
 mod page;
 mod run;
 mod scene;
@@ -10,6 +11,7 @@ mod table;
 mod transitions;
 
 pub use compare::{Comparison, compare};
+pub use material::Material;
 pub use run::{RunFiles, write_run};
 pub use scene::AtomScalar;
 pub use softness::write_softness;

@@ -6,6 +6,7 @@ use super::page::{Page, number, with_error};
 use super::scene::{AtomScalar, encode};
 use super::table::Table;
 use crate::analysis::curves::significant;
+use crate::analysis::suite::Product;
 use crate::error::{Error, Result};
 use crate::io::{read_npy, read_structure, write_atomically};
 use crate::plot::Figure;
@@ -429,8 +430,10 @@ fn stages(page: &mut Page, run: &RunFiles, member: &MemberSummary, structure: bo
     let mut parts = Vec::new();
     for (stage, directory) in directories(run, member) {
         let found = pictures(&directory, structure)?;
-        if !found.is_empty() {
-            parts.push((stage, found));
+        let analyses = directory.join("structure");
+        let products = if structure { Product::read(&analyses)? } else { Vec::new() };
+        if !found.is_empty() || !products.is_empty() {
+            parts.push((stage, found, analyses, products));
         }
     }
     if parts.is_empty() {
@@ -438,7 +441,7 @@ fn stages(page: &mut Page, run: &RunFiles, member: &MemberSummary, structure: bo
     }
     // The last stage is what the run was for; branches come after it in the list.
     let last = parts.iter().rposition(|p| member.stages.iter().any(|s| s.name == p.0.name));
-    for (k, (stage, figures)) in parts.iter().enumerate() {
+    for (k, (stage, figures, analyses, products)) in parts.iter().enumerate() {
         page.begin_folded(&stage.name, Some(k) == last || parts.len() == 1);
         if structure {
             bonds(page, stage);
@@ -446,7 +449,38 @@ fn stages(page: &mut Page, run: &RunFiles, member: &MemberSummary, structure: bo
             diffusion(page, stage);
         }
         page.figures(figures);
+        structure_analyses(page, analyses, products)?;
         page.end_folded();
+    }
+    Ok(())
+}
+
+/// What the analyses of a stage's structure found: pictures as they lie there, numbers, remarks.
+fn structure_analyses(page: &mut Page, directory: &Path, products: &[Product]) -> Result<()> {
+    for product in products {
+        let figures: Vec<(String, String)> = product
+            .pictures
+            .iter()
+            .map(|(file, reading)| {
+                let path = directory.join(file);
+                let svg = std::fs::read_to_string(&path).map_err(|e| Error::io("read", path, e))?;
+                Ok((svg, reading.clone()))
+            })
+            .collect::<Result<_>>()?;
+        if !figures.is_empty() || !product.numbers.is_empty() {
+            page.heading(&product.analysis);
+        }
+        page.figures(&figures);
+        let row = |(name, value, unit): &(String, f64, String)| {
+            vec![name.clone(), valued(&number(*value), unit)]
+        };
+        let rows: Vec<Vec<String>> = product.numbers.iter().map(row).collect();
+        if !rows.is_empty() {
+            page.table(&["quantity", "value"].map(str::to_owned), &rows);
+        }
+        for remark in &product.remarks {
+            page.note(remark);
+        }
     }
     Ok(())
 }

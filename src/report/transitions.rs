@@ -5,6 +5,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
+use super::material::Material;
 use super::run::RunFiles;
 use crate::analysis::curves::significant;
 use crate::analysis::{Mean, PartialRdf, mean_and_standard_error, structure_factor};
@@ -36,6 +37,8 @@ pub struct Transition {
     pub fictive_temperature: Option<f64>,
     /// Potential energy per atom of the inherent structure at the end.
     pub inherent_structure_energy: Option<f64>,
+    /// What it consists of.
+    pub material: Material,
     /// S(Q) of the final structure: Q and S.
     #[serde(skip)]
     pub structure_factor: (Vec<f64>, Vec<f64>),
@@ -88,6 +91,10 @@ pub fn transitions(
                     .iter()
                     .find_map(|s| s.fictive_temperature.as_ref().map(|f| f.break_at)),
                 inherent_structure_energy: energy,
+                material: Material::of(
+                    &structure,
+                    run.provenance["forcefield"].as_str().unwrap_or_default(),
+                ),
                 structure_factor: scattering(&structure)?,
             });
         }

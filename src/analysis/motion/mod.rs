@@ -182,8 +182,22 @@ impl Motion {
         self.own.seen()
     }
 
-    /// Notes a frame; its images say how far atoms have gone around the box.
+    /// Notes a frame; its images say how far atoms have gone around the box. Motion is relative to
+    /// the centre of mass.
     pub fn push(&mut self, structure: &Structure) -> Result<()> {
+        self.note(structure, |positions| without_drift(positions, structure))
+    }
+
+    /// The same for atoms of a system whose centre of mass already stands still.
+    fn push_steady(&mut self, structure: &Structure) -> Result<()> {
+        self.note(structure, |positions| positions)
+    }
+
+    fn note(
+        &mut self,
+        structure: &Structure,
+        relative: impl FnOnce(Vec<[f64; 3]>) -> Vec<[f64; 3]>,
+    ) -> Result<()> {
         if structure.counts() != self.numbers {
             return Err(Error::input(
                 format!(
@@ -195,8 +209,7 @@ impl Motion {
                 "give a trajectory of the same atoms in every frame",
             ));
         }
-        let unwrapped = (0..structure.len()).map(|i| structure.unwrapped(i)).collect();
-        let positions = without_drift(unwrapped, structure);
+        let positions = relative((0..structure.len()).map(|i| structure.unwrapped(i)).collect());
         if let Some(collective) = &mut self.collective {
             let (simulation_box, kinds) = (&structure.simulation_box, &structure.kinds);
             collective.push(&self.grid, simulation_box, &positions, kinds);

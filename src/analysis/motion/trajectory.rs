@@ -4,7 +4,9 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use super::{Motion, MotionOptions, MotionResult, VelocityCorrelation, VelocitySpectrum};
+use super::{
+    Motion, MotionOptions, MotionResult, VelocityCorrelation, VelocitySpectrum, without_drift,
+};
 use crate::analysis::{PartialRdf, first_peak};
 use crate::error::{Error, Result};
 use crate::io::{Frame, read_frames};
@@ -109,24 +111,28 @@ impl TrajectoryDynamics {
                 continue;
             }
             index += 1;
-            let mut structure = self.select(frame.structure)?;
+            let mut structure = frame.structure;
             if let Some(last) = &last {
                 follow(path, number, &mut track, last, &structure)?;
             } else {
                 track = (0..structure.len()).map(|i| structure.unwrapped(i)).collect();
             }
             last = Some(structure.clone());
-            // The track, wrapped again: images now say how far each atom has gone.
-            structure.positions.clone_from(&track);
+            // The drift is that of the whole system, whatever is chosen of it. Wrapped again, images
+            // say how far each atom has gone.
+            structure.positions = without_drift(track.clone(), &structure);
             structure.images = vec![[0; 3]; track.len()];
+            structure.velocities =
+                structure.velocities.take().map(|v| without_drift(v, &structure));
+            let mut structure = self.select(structure)?;
             structure.wrap();
             if state.is_none() {
                 state = Some(self.start(&structure, interval, frames)?);
             }
             if let Some((motion, velocities)) = &mut state {
-                motion.push(&structure).map_err(|e| in_file(path, e))?;
+                motion.push_steady(&structure).map_err(|e| in_file(path, e))?;
                 if let Some(velocities) = velocities {
-                    velocities.push(&structure).map_err(|e| in_file(path, e))?;
+                    velocities.push_steady(&structure).map_err(|e| in_file(path, e))?;
                 }
             }
             told(u64::from(index), u64::from(frames));
@@ -285,10 +291,11 @@ fn follow(
     now: &Structure,
 ) -> Result<()> {
     let same = |i: usize| last.species_name(i) == now.species_name(i);
-    if track.len() != now.len() || last.kinds != now.kinds || !(0..now.len()).all(same) {
+    let alike = track.len() == now.len() && last.kinds == now.kinds && last.ids == now.ids;
+    if !alike || !(0..now.len()).all(same) {
         return Err(Error::input(
             format!("{}: frame {} has other atoms than the one before", path.display(), number + 1),
-            "give a trajectory of the same atoms, in the same order, in every frame",
+            "give a trajectory of the same atoms in every frame, in the same order or with identifiers",
         ));
     }
     let without_images = [last, now].iter().all(|s| s.images.iter().all(|image| *image == [0; 3]));
@@ -385,6 +392,84 @@ mod tests {
         }
         for (a, b) in found[0].iter().zip(&found[1]) {
             assert!((a.value - b.value).abs() < 1e-9);
+        }
+    }
+
+    /// Walkers with velocities as a LAMMPS dump, each frame in an order of its own.
+    fn dump(shuffled: bool) -> String {
+        let mut text = String::new();
+        for frame in 0..24u64 {
+            let _ = write!(
+                text,
+                "ITEM: TIMESTEP\n{frame}\nITEM: NUMBER OF ATOMS\n7\n\
+                 ITEM: BOX BOUNDS pp pp pp\n0 10\n0 10\n0 10\n\
+                 ITEM: ATOMS id element xu yu zu vx vy vz\n"
+            );
+            for n in 0..7 {
+                let id = if shuffled { 1 + (n * 3 + frame * 2) % 7 } else { 1 + n };
+                let x = |k: u64| (id * k) as f64 + 0.1 * ((frame * frame * id * k) % 17) as f64;
+                let name = if id % 3 == 0 { "Na" } else { "O" };
+                let _ = writeln!(
+                    text,
+                    "{id} {name} {} {} {} {} {} {}",
+                    x(1),
+                    x(2),
+                    x(3),
+                    x(5),
+                    x(6),
+                    x(7)
+                );
+            }
+        }
+        text
+    }
+
+    #[test]
+    fn atoms_in_any_order_are_the_same_atoms() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let [sorted, shuffled] = [false, true].map(|shuffled| {
+            let path = directory.path().join("walk.lammpstrj");
+            std::fs::write(&path, dump(shuffled)).expect("written");
+            let options = TrajectoryDynamics { timestep: Some(0.5), ..Default::default() };
+            options.read(&path).expect("read")
+        });
+        // Errors are over groups of atoms, which follow the order of the first frame.
+        for (a, b) in sorted.motion.species.iter().zip(&shuffled.motion.species) {
+            assert_eq!(a.name, b.name);
+            for (x, y) in a.mean_square.iter().zip(&b.mean_square) {
+                assert!((x.value - y.value).abs() < 1e-9 * x.value.max(1.0), "{x:?} {y:?}");
+            }
+        }
+        for (a, b) in sorted.velocities.iter().zip(&shuffled.velocities) {
+            let (a, b) = (&a.correlation, &b.correlation);
+            assert!(a.iter().zip(b).all(|(x, y)| (x.value - y.value).abs() < 1e-9));
+        }
+    }
+
+    #[test]
+    fn a_selection_drifts_with_the_system() {
+        // One atom walks, 99 of the other species stand: it keeps 0.99 of its path.
+        let mut text = String::new();
+        for k in 0..20 {
+            let _ = write!(
+                text,
+                "100\nLattice=\"20 0 0 0 20 0 0 0 20\" Properties=species:S:1:pos:R:3 Time={k}\n"
+            );
+            for i in 0..99 {
+                let _ = writeln!(text, "A {} {} {}", i % 5 * 4, i / 5 % 5 * 4, i / 25 * 4);
+            }
+            let _ = writeln!(text, "B {} 1 1", 0.3 * f64::from(k));
+        }
+        let of = |species: &[&str]| {
+            let species = species.iter().map(|s| (*s).to_owned()).collect();
+            let result = read(&text, &TrajectoryDynamics { species, ..Default::default() });
+            let result = result.expect("read");
+            let b = result.motion.species.iter().find(|s| s.name == "B").expect("B");
+            b.mean_square.iter().map(|e| e.value).collect::<Vec<_>>()
+        };
+        let (alone, among) = (of(&["B"]), of(&[]));
+        for (lag, (a, b)) in alone.iter().zip(&among).enumerate().skip(1) {
+            assert!((a - b).abs() < 1e-9 * b && *a > 0.08, "{lag}: {a} {b}");
         }
     }
 

@@ -78,15 +78,28 @@ impl VelocityCorrelation {
         self.origins.seen()
     }
 
-    /// Notes the velocities of a frame; an error if it has none.
+    /// Notes the velocities of a frame relative to the centre of mass; an error if it has none.
     pub fn push(&mut self, structure: &Structure) -> Result<()> {
+        self.note(structure, |velocities| super::without_drift(velocities, structure))
+    }
+
+    /// The same for atoms of a system whose centre of mass already stands still.
+    pub(super) fn push_steady(&mut self, structure: &Structure) -> Result<()> {
+        self.note(structure, |velocities| velocities)
+    }
+
+    fn note(
+        &mut self,
+        structure: &Structure,
+        relative: impl FnOnce(Vec<[f64; 3]>) -> Vec<[f64; 3]>,
+    ) -> Result<()> {
         let Some(velocities) = &structure.velocities else {
             return Err(Error::input(
                 "the frames have no velocities",
                 "write velocities into the trajectory, or leave the velocity analysis out",
             ));
         };
-        let velocities = super::without_drift(velocities.clone(), structure);
+        let velocities = relative(velocities.clone());
         let mut origins = std::mem::take(&mut self.origins);
         let kinds = &structure.kinds;
         origins.push(&self.grid, velocities, |lag, at, start, end| {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::AnalysisKind;
 use crate::analysis::curves::Curves;
@@ -13,7 +13,7 @@ use crate::plot::{Figure, Heatmap};
 use crate::system::{UnitSystem, Units};
 
 /// What one analysis wrote.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Product {
     /// Name of the analysis.
     pub analysis: String,
@@ -25,6 +25,21 @@ pub struct Product {
     pub numbers: Vec<(String, f64, String)>,
     /// What a reader should know: choices made, things left out and why.
     pub remarks: Vec<String>,
+}
+
+/// Where a directory of results says what it holds.
+const SUMMARY: &str = "analysis.json";
+
+impl Product {
+    /// What the analyses wrote into a directory; nothing if there were none.
+    pub fn read(directory: &Path) -> Result<Vec<Self>> {
+        let path = directory.join(SUMMARY);
+        if !path.is_file() {
+            return Ok(Vec::new());
+        }
+        let text = std::fs::read_to_string(&path).map_err(|e| Error::io("read", &path, e))?;
+        serde_json::from_str(&text).map_err(|e| Error::format(path, e.line(), e.to_string()))
+    }
 }
 
 /// A directory of results.
@@ -230,7 +245,7 @@ impl Output {
 
     /// Writes `analysis.json`: every table, picture, number and remark.
     pub fn write_summary(&self) -> Result<()> {
-        let path = self.directory.join("analysis.json");
+        let path = self.directory.join(SUMMARY);
         write_atomically(&path, |w| {
             serde_json::to_writer_pretty(&mut *w, &self.products).map_err(std::io::Error::other)?;
             writeln!(w)
