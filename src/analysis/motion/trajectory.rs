@@ -448,7 +448,7 @@ mod tests {
 
     #[test]
     fn a_selection_drifts_with_the_system() {
-        // One atom walks, 99 of the other species stand: it keeps 0.99 of its path.
+        // One atom walks, 99 of the same mass stand: it keeps 0.99 of its path.
         let mut text = String::new();
         for k in 0..20 {
             let _ = write!(
@@ -458,16 +458,16 @@ mod tests {
             for i in 0..99 {
                 let _ = writeln!(text, "A {} {} {}", i % 5 * 4, i / 5 % 5 * 4, i / 25 * 4);
             }
-            let _ = writeln!(text, "B {} 1 1", 0.3 * f64::from(k));
+            let _ = writeln!(text, "X {} 1 1", 0.3 * f64::from(k));
         }
         let of = |species: &[&str]| {
             let species = species.iter().map(|s| (*s).to_owned()).collect();
             let result = read(&text, &TrajectoryDynamics { species, ..Default::default() });
             let result = result.expect("read");
-            let b = result.motion.species.iter().find(|s| s.name == "B").expect("B");
-            b.mean_square.iter().map(|e| e.value).collect::<Vec<_>>()
+            let x = result.motion.species.iter().find(|s| s.name == "X").expect("X");
+            x.mean_square.iter().map(|e| e.value).collect::<Vec<_>>()
         };
-        let (alone, among) = (of(&["B"]), of(&[]));
+        let (alone, among) = (of(&["X"]), of(&[]));
         for (lag, (a, b)) in alone.iter().zip(&among).enumerate().skip(1) {
             assert!((a - b).abs() < 1e-9 * b && *a > 0.08, "{lag}: {a} {b}");
         }
