@@ -6,7 +6,10 @@
 
 use std::time::Instant;
 
-use fulgurite::analysis::{DirectStructureFactor, Graph, NeighborList, RingKind, count_rings};
+use fulgurite::analysis::{
+    DirectStructureFactor, Graph, NeighborList, RingKind, count_rings, vectors_per_bin,
+    widening_bins,
+};
 use fulgurite::backend::Backend;
 use fulgurite::backend::cpu::CpuBackend;
 use fulgurite::io::read_structure;
@@ -57,7 +60,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
     if which == "all" || which == "waves" {
         let start = Instant::now();
-        let mut sums = DirectStructureFactor::new(&glass, 20.0, 0.1, 8)?;
+        let edges = widening_bins(20.0, 0.1)?;
+        let each = vectors_per_bin(&glass, &edges);
+        let mut sums = DirectStructureFactor::with_bins(&glass, edges, each)?;
         let vectors = sums.wave_vectors();
         sums.add_waves(&glass, &cpu.density_waves(&glass, &vectors)?)?;
         let elapsed = start.elapsed().as_secs_f64();

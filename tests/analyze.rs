@@ -121,6 +121,8 @@ fn cristobalite_is_exact() {
         "coordination",
         "angles",
         "qn",
+        "oxygens",
+        "constraints",
         "rings",
         "tetrahedral-order",
         "shape-measure",
@@ -142,6 +144,53 @@ fn cristobalite_is_exact() {
         .assert()
         .code(2)
         .stderr(contains("is not empty"));
+}
+
+/// Every single number that is a part of something stands in a table too, and totals beside their
+/// parts.
+#[test]
+fn totals_and_constraints_are_tables_and_pictures() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let (input, output) = (directory.path().join("a.xyz"), directory.path().join("out"));
+    write_structure(&input, &cristobalite(2), UnitSystem::Metal).expect("written");
+    let only = ["--only", "radial,network", "--bond", "Si-O=1.8", "--r-max", "5", "--output"];
+    analyze().arg(&input).args(only).arg(&output).assert().success();
+    let table = |name: &str| -> (Vec<String>, Vec<Vec<f64>>) {
+        let mut reader = csv::Reader::from_path(output.join(name)).expect("a table");
+        let header = reader.headers().expect("a header").iter().map(str::to_owned).collect();
+        let cells = |row: csv::StringRecord| row.iter().map(|x| x.parse().expect("x")).collect();
+        (header, reader.records().map(|row| cells(row.expect("a row"))).collect())
+    };
+    let (header, rows) = table("constraints.csv");
+    assert_eq!(header[0], "bonds of an atom");
+    // Two oxygens of two bonds for each silicon of four: 2 · (1 + 1) + (2 + 5), for three atoms.
+    let share = |bonds: usize| rows[bonds][1..].to_vec();
+    let near = |found: Vec<f64>, wanted: [f64; 4]| {
+        assert!(found.iter().zip(wanted).all(|(x, y)| (x - y).abs() < 1e-12), "{found:?}");
+    };
+    near(share(2), [2.0 / 3.0, 2.0 / 3.0, 2.0 / 3.0, 4.0 / 3.0]);
+    near(share(4), [1.0 / 3.0, 2.0 / 3.0, 5.0 / 3.0, 7.0 / 3.0]);
+    near(share(1), [0.0; 4]);
+    let (header, rows) = table("radial.csv");
+    let column = |name: &str| header.iter().position(|h| h == name).expect("a column");
+    let last = rows.last().expect("a row");
+    // All around all: each species' neighbours, weighted by its share.
+    let of = |name: &str| last[column(name)];
+    assert!((of("n O-Si") - of("n Si-O") / 2.0).abs() < 1e-9);
+    let wanted = (of("n Si-Si") + of("n Si-O")) / 3.0 + (of("n O-Si") + of("n O-O")) / 1.5;
+    assert!(wanted > 20.0 && (of("n total") - wanted).abs() < 1e-9, "{wanted}");
+    for (picture, what) in [
+        ("radial", "total"),
+        ("running-coordination", "all around all"),
+        ("running-coordination", "O around Si"),
+        ("running-coordination", "Si around O"),
+    ] {
+        let text = std::fs::read_to_string(output.join(format!("{picture}.svg"))).expect("drawn");
+        assert!(text.contains(&format!("\n{what}\n")), "{picture}");
+    }
+    for picture in ["oxygens", "constraints"] {
+        assert!(output.join(format!("{picture}.svg")).exists(), "{picture}");
+    }
 }
 
 #[test]
@@ -275,6 +324,8 @@ fn configurations_are_read_and_their_mistakes_named() {
         ("[radial]\nr_max = -1", "a.toml:2:9: `r_max` must be a positive number", "positive r_max"),
         ("[bonds]\nSi = 2", "a.toml:2:6: `Si` is not a pair", "Si-O = 2.2"),
         ("[bonds]\nSi-O = 0", "must be a positive number", "positive Si-O"),
+        ("[scattering.lengths]\nLi = nan", "NaN is not a scattering length", "Li = -2.22"),
+        ("[scattering.form_factors]\nNa = [1.0, 2.0]", "2 numbers do not make a", "and last c"),
         ("[rings]\nkinds = [\"king\", \"gutman\"]", "unknown value `gutman`", "`guttman`"),
         ("[[reference]]\nfile = \"g\"\nof = \"total\"", "missing key `curve`", "add `curve"),
         (
@@ -311,6 +362,60 @@ fn configurations_are_read_and_their_mistakes_named() {
     let text = std::fs::read_to_string(example).expect("the example").replace("Na = 1.02", "");
     run(&text, "whole").success();
     assert!(path("whole").join("cavities.csv").exists());
+}
+
+#[test]
+fn what_species_scatter_can_be_given() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = |name: &str| directory.path().join(name);
+    // Types of a dump, not elements.
+    let mut crystal = cristobalite(2);
+    for (species, name) in crystal.species.iter_mut().zip(["A1", "Si"]) {
+        species.name = name.into();
+    }
+    write_structure(path("c.xyz"), &crystal, UnitSystem::Metal).expect("written");
+    let run = |config: &str, output: &str| {
+        std::fs::write(path("a.toml"), config).expect("written");
+        let mut command = analyze();
+        command.arg(path("c.xyz")).args(["--only", "scattering,radial", "--q-bin", "0.5"]);
+        command.arg("--config").arg(path("a.toml")).arg("--output").arg(path(output));
+        command.assert().success()
+    };
+    run("", "plain").stdout(contains("left out: species A1 is not in the table of neutron"));
+    let text = "[scattering.lengths]\nA1 = 2.0\nSi = -0.5\nXx = 1.0\n\
+                [scattering.form_factors]\nA1 = [3.0, 4.0, 1.5]\n[scattering]\nq_max = 80.0\n";
+    run(text, "given").stdout(
+        contains("X-ray form factors are known up to Q = 75.4 1/Å")
+            .and(contains("there is no Xx"))
+            .and(contains("left out").not()),
+    );
+    // Two lengths that cancel: nothing to measure S by.
+    run("[scattering.lengths]\nA1 = 2.0\nSi = -1.0", "none")
+        .stdout(contains("left out: the mean amplitude of neutron is zero"));
+    let mut reader = csv::Reader::from_path(path("given").join("scattering.csv")).expect("there");
+    let header: Vec<String> =
+        reader.headers().expect("a header").iter().map(str::to_owned).collect();
+    let column = |name: &str| header.iter().position(|h| h == name).expect("a column");
+    let mut rows = 0;
+    for row in reader.records() {
+        let row = row.expect("a row");
+        let of = |name: &str| -> f64 { row[column(name)].parse().expect("a number") };
+        let q = of("Q (1/Å)");
+        let s2 = (q / (4.0 * std::f64::consts::PI)).powi(2);
+        let table = fulgurite::analysis::xray_form_factor("Si", q).expect("in the table");
+        let a = [of("A A1-A1"), of("A A1-Si"), of("A Si-Si")];
+        for (name, f) in
+            [("S neutron", [2.0, -0.5]), ("S xray", [3.0 * (-4.0 * s2).exp() + 1.5, table])]
+        {
+            // One A1 and two Si.
+            let [x, y] = [f[0] / 3.0, 2.0 * f[1] / 3.0];
+            let sum = x * x * (a[0] - 1.0) + 2.0 * x * y * (a[1] - 1.0) + y * y * (a[2] - 1.0);
+            let wanted = 1.0 + sum / (x + y).powi(2);
+            assert!((of(name) - wanted).abs() < 1e-9 * (1.0 + wanted.abs()), "{name} at {q}");
+        }
+        rows += 1;
+    }
+    assert!(rows > 50);
 }
 
 #[test]

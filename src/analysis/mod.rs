@@ -16,10 +16,12 @@ mod radial;
 mod reduced;
 mod rings;
 mod scattering;
+mod scattering_tables;
 mod statistics;
 mod structure_factor;
 pub mod suite;
 mod voronoi;
+mod wave_vectors;
 
 pub use agreement::{parse_curve, r_chi, r_chi_of_partials};
 pub use angles::{AngleDistribution, angle};
@@ -37,9 +39,12 @@ pub use pair_histogram::{PairCounts, PairGrid, count_pairs, pair_index};
 pub use radial::{PairRdf, PartialRdf};
 pub use reduced::{reduced_from_g, reduced_from_structure_factor};
 pub use rings::{Graph, RingKind, count_rings};
-pub use scattering::{Radiation, neutron_length, weighted_total, xray_form_factor};
+pub use scattering::{
+    Amplitudes, LONGEST_FORM_FACTOR, Radiation, neutron_length, weighted_total, xray_form_factor,
+};
 pub use statistics::{Mean, Plateau, TwoLines, fit_two_lines, mean_and_standard_error, plateau};
 pub use structure_factor::{
     DirectStructureFactor, first_peak, partial_transform, structure_factor,
 };
 pub use voronoi::{VoronoiCell, voronoi_cells};
+pub use wave_vectors::{vectors_per_bin, widening_bins};

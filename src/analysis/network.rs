@@ -155,8 +155,10 @@ fn rank(basis: &[[i64; 3]], v: [i64; 3]) -> usize {
 }
 
 /// Topological constraints per network atom (formers and oxygens).
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Constraints {
+    /// Network atoms by their number r of former–oxygen bonds.
+    pub by_bonds: Vec<u64>,
     /// Bond stretching: one for each former–oxygen bond.
     pub stretching: f64,
     /// Bond bending: 2r − 3 angles for an atom with r ≥ 2 such bonds.
@@ -167,6 +169,12 @@ impl Constraints {
     /// Both; 3 is isostatic.
     pub fn total(&self) -> f64 {
         self.stretching + self.bending
+    }
+
+    /// Constraints of an atom with r bonds: r/2 of stretching, each bond having two ends, and
+    /// 2r − 3 of bending.
+    pub fn of_atom(bonds: usize) -> [f64; 2] {
+        [0.5 * bonds as f64, (2 * bonds).saturating_sub(3) as f64]
     }
 }
 
@@ -180,7 +188,7 @@ pub fn constraints(
     oxygen: u16,
     formers: &[u16],
 ) -> Constraints {
-    let (mut atoms, mut ends, mut bending) = (0u64, 0u64, 0u64);
+    let mut by_bonds = Vec::new();
     for atom in 0..structure.len() {
         let kind = structure.kinds[atom];
         let is_former = formers.contains(&kind);
@@ -188,12 +196,16 @@ pub fn constraints(
             continue;
         }
         let partner = |n: u16| if is_former { n == oxygen } else { formers.contains(&n) };
-        let r = bonds.of(atom).iter().filter(|n| partner(structure.kinds[n.atom as usize])).count()
-            as u64;
-        atoms += 1;
-        ends += r;
-        bending += (2 * r).saturating_sub(3);
+        let r = bonds.of(atom).iter().filter(|n| partner(structure.kinds[n.atom as usize])).count();
+        if by_bonds.len() <= r {
+            by_bonds.resize(r + 1, 0);
+        }
+        by_bonds[r] += 1;
     }
-    let n = atoms as f64;
-    Constraints { stretching: 0.5 * ends as f64 / n, bending: bending as f64 / n }
+    let atoms = by_bonds.iter().sum::<u64>() as f64;
+    let mean = |which: usize| {
+        let sum = |(r, &n): (usize, &u64)| n as f64 * Constraints::of_atom(r)[which];
+        by_bonds.iter().enumerate().map(sum).sum::<f64>() / atoms
+    };
+    Constraints { stretching: mean(0), bending: mean(1), by_bonds }
 }

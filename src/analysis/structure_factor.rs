@@ -5,8 +5,9 @@ use serde::{Deserialize, Serialize};
 use super::density_waves::{DensityWave, density_waves};
 use super::pair_histogram::pair_index;
 use super::radial::PairRdf;
+use super::wave_vectors::{choose_vectors, wave_vector};
 use crate::error::{Error, Result};
-use crate::system::{SimulationBox, Structure};
+use crate::system::Structure;
 
 /// S(q) = 1 + 4πρ ∫ r² (g(r) − 1) sin(qr)/(qr) w(r) dr with the window w = sin(πr/R)/(πr/R)
 /// (Lorch) against the ripples of the cut at R. Neutral weights: every atom scatters equally.
@@ -60,7 +61,8 @@ pub fn partial_transform(partial: &PairRdf, density: f64, lorch: bool, q: &[f64]
 /// with |Q| in a bin. No cut of g(r), but only the vectors that the box has.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct DirectStructureFactor {
-    width: f64,
+    /// Where the bins of |Q| begin, and where the last one ends.
+    edges: Vec<f64>,
     kinds: usize,
     fractions: Vec<f64>,
     atoms: usize,
@@ -81,18 +83,44 @@ impl DirectStructureFactor {
                 "give a bin width that is a part of the longest wave vector",
             ));
         }
+        let edges = (0..=bins as usize).map(|k| k as f64 * width).collect();
+        Self::within(structure, longest, edges, per_bin)
+    }
+
+    /// Wave vectors in bins of |Q| that begin at 0 and end where the next one begins, at most
+    /// `per_bin` in each; [`widening_bins`](super::widening_bins) and
+    /// [`vectors_per_bin`](super::vectors_per_bin) give both.
+    pub fn with_bins(structure: &Structure, edges: Vec<f64>, per_bin: usize) -> Result<Self> {
+        let rising = edges.windows(2).all(|e| e[1] > e[0] && e[1].is_finite());
+        let longest = edges.last().copied().filter(|_| rising && edges.len() > 1);
+        match longest {
+            Some(longest) if edges[0] == 0.0 && per_bin > 0 => {
+                Self::within(structure, longest, edges, per_bin)
+            }
+            _ => Err(Error::input(
+                "bins of wave vectors do not rise from zero",
+                "give ascending numbers that begin with 0",
+            )),
+        }
+    }
+
+    fn within(
+        structure: &Structure,
+        longest: f64,
+        edges: Vec<f64>,
+        per_bin: usize,
+    ) -> Result<Self> {
         let kinds = structure.species.len();
         let atoms = structure.len();
         let counts = structure.counts();
-        let vectors =
-            choose_vectors(&structure.simulation_box, longest, width, bins as usize, per_bin)?;
+        let vectors = choose_vectors(&structure.simulation_box, longest, &edges, per_bin)?;
         Ok(Self {
-            width,
             kinds,
             fractions: counts.iter().map(|&n| n as f64 / atoms as f64).collect(),
             atoms,
             vectors,
-            sums: vec![(0.0, 0, vec![0.0; kinds * (kinds + 1) / 2]); bins as usize],
+            sums: vec![(0.0, 0, vec![0.0; kinds * (kinds + 1) / 2]); edges.len() - 1],
+            edges,
         })
     }
 
@@ -132,8 +160,8 @@ impl DirectStructureFactor {
             .map(|(hkl, _)| wave_vector(&structure.simulation_box, *hkl))
             .collect();
         let left = self.vectors.iter().zip(&lengths).find(|((_, bin), q)| {
-            let middle = (*bin as f64 + 0.5) * self.width;
-            (*q - middle).abs() > 1.5 * self.width
+            let (low, high) = (self.edges[*bin], self.edges[*bin + 1]);
+            **q < low - (high - low) || **q > high + (high - low)
         });
         if left.is_some() {
             return Err(Error::input(
@@ -181,131 +209,15 @@ impl DirectStructureFactor {
             .collect()
     }
 
-    /// Width of the bins.
-    pub fn width(&self) -> f64 {
-        self.width
+    /// Number of wave vectors in each bin of [`Self::partials`]. In a disordered structure |ρ(Q)|²
+    /// scatters by its mean from vector to vector, so that S of one frame and n vectors has the
+    /// standard error S/√n.
+    pub fn vectors_in_bins(&self) -> Vec<usize> {
+        let mut numbers = vec![0; self.sums.len()];
+        self.vectors.iter().for_each(|&(_, bin)| numbers[bin] += 1);
+        let filled = self.sums.iter().zip(numbers).filter(|((_, added, _), _)| *added > 0);
+        filled.map(|(_, number)| number).collect()
     }
-}
-
-/// |2π (h a* + k b* + l c*)|.
-fn wave_vector(simulation_box: &SimulationBox, hkl: [i32; 3]) -> f64 {
-    let [lx, ly, lz] = simulation_box.lengths;
-    let [xy, xz, yz] = simulation_box.tilts;
-    let [h, k, l] = hkl.map(f64::from);
-    let qx = h / lx;
-    let qy = (k - xy * qx) / ly;
-    let qz = (l - xz * qx - yz * qy) / lz;
-    std::f64::consts::TAU * (qx * qx + qy * qy + qz * qz).sqrt()
-}
-
-fn choose_vectors(
-    simulation_box: &SimulationBox,
-    longest: f64,
-    width: f64,
-    bins: usize,
-    per_bin: usize,
-) -> Result<Vec<([i32; 3], usize)>> {
-    let edges = simulation_box.vectors();
-    let most = edges.map(|v| {
-        (longest * v.iter().map(|x| x * x).sum::<f64>().sqrt() / std::f64::consts::TAU).floor()
-    });
-    if most.iter().any(|m| *m > 1e4) {
-        return Err(Error::input(
-            format!("wave vectors up to {longest} are too many for this box"),
-            "use a shorter longest wave vector, or the transform of g(r)",
-        ));
-    }
-    let enumerated = first_drawn_bin(simulation_box, width, bins, per_bin);
-    let shortest_drawn = (enumerated as f64 * width).min(longest);
-    let [mh, mk, ml] = most.map(|m| (m * shortest_drawn / longest).ceil() as i32);
-    // ρ(−Q) is the conjugate of ρ(Q), so half of the vectors say everything. A pass counts, a
-    // second one keeps an evenly spread part.
-    let half = |visit: &mut dyn FnMut([i32; 3], usize)| {
-        for h in 0..=mh {
-            for k in if h == 0 { 0 } else { -mk }..=mk {
-                for l in if h == 0 && k == 0 { 1 } else { -ml }..=ml {
-                    let q = wave_vector(simulation_box, [h, k, l]);
-                    let bin = (q / width) as usize;
-                    if q <= longest && bin < enumerated {
-                        visit([h, k, l], bin);
-                    }
-                }
-            }
-        }
-    };
-    let mut present = vec![0usize; enumerated];
-    half(&mut |_, bin| present[bin] += 1);
-    let mut seen = vec![0usize; enumerated];
-    let mut kept = Vec::new();
-    half(&mut |hkl, bin| {
-        let (index, total) = (seen[bin], present[bin]);
-        seen[bin] += 1;
-        let wanted = per_bin.min(total);
-        if (index + 1) * wanted / total > index * wanted / total {
-            kept.push((hkl, bin));
-        }
-    });
-    for bin in enumerated..bins {
-        let vectors = draw_vectors(simulation_box, longest, width, bin, per_bin);
-        kept.extend(vectors.into_iter().map(|hkl| (hkl, bin)));
-    }
-    Ok(kept)
-}
-
-/// The first bin too full to go through its vectors one by one: ten million lie below it, and it
-/// has many times the number that is wanted.
-fn first_drawn_bin(
-    simulation_box: &SimulationBox,
-    width: f64,
-    bins: usize,
-    per_bin: usize,
-) -> usize {
-    // Vectors per volume of wave vector space, half of them.
-    let density = 0.5 * simulation_box.volume() / std::f64::consts::TAU.powi(3);
-    let sphere = |q: f64| 4.0 / 3.0 * std::f64::consts::PI * q.powi(3) * density;
-    let from = |bin: usize| bin as f64 * width;
-    let drawn = |&bin: &usize| {
-        let within = sphere(from(bin + 1)) - sphere(from(bin));
-        sphere(from(bin)) > 1e7 && within > 64.0 * per_bin as f64
-    };
-    (0..bins).find(drawn).unwrap_or(bins)
-}
-
-/// Different vectors of a bin, no two opposite, spread evenly over directions and lengths by the
-/// additive recurrence of three irrational numbers.
-fn draw_vectors(
-    simulation_box: &SimulationBox,
-    longest: f64,
-    width: f64,
-    bin: usize,
-    wanted: usize,
-) -> std::collections::BTreeSet<[i32; 3]> {
-    // Powers of 1/x for the real root of x⁴ = x + 1, which fill a cube most evenly.
-    const ROOT: f64 = 1.220_744_084_605_759_5;
-    let steps = [ROOT.powi(-1), ROOT.powi(-2), ROOT.powi(-3)];
-    let edges = simulation_box.vectors();
-    let mut found = std::collections::BTreeSet::new();
-    // Each bin goes on where the one before it ended, about: other directions in every bin. A
-    // thin shell in a small box is missed more often than it is hit.
-    for n in 0..wanted.saturating_mul(10_000) {
-        if found.len() == wanted {
-            break;
-        }
-        let at = (bin * wanted + n) as f64;
-        let [u, v, w] = steps.map(|s| (0.5 + at * s).fract());
-        let length = (bin as f64 + w) * width;
-        let (sine, angle) = ((1.0 - u * u).sqrt(), std::f64::consts::TAU * v);
-        let q = [length * u, length * sine * angle.cos(), length * sine * angle.sin()];
-        let hkl = edges.map(|edge| {
-            let turns: f64 = edge.iter().zip(&q).map(|(e, q)| e * q).sum();
-            (turns / std::f64::consts::TAU).round() as i32
-        });
-        let reached = wave_vector(simulation_box, hkl);
-        if reached <= longest && (reached / width) as usize == bin {
-            found.insert(if hkl < [0; 3] { hkl.map(|x| -x) } else { hkl });
-        }
-    }
-    found
 }
 
 /// Wave vector of the first peak of S(q): the first local maximum that reaches half of the
@@ -330,47 +242,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn vectors_of_a_large_box_are_drawn_in_their_bins() {
-        let (width, per_bin, longest) = (0.1, 8, 12.0);
-        for tilts in [[0.0; 3], [30.0, -20.0, 45.0]] {
-            let cell = SimulationBox::new([0.0; 3], [120.0, 140.0, 160.0], tilts).expect("box");
-            let bins = 120;
-            let first = first_drawn_bin(&cell, width, bins, per_bin);
-            assert!((20..100).contains(&first), "{first}");
-            let chosen = choose_vectors(&cell, longest, width, bins, per_bin).expect("vectors");
-            let mut all: Vec<_> = chosen.iter().map(|(hkl, _)| *hkl).collect();
-            all.sort_unstable();
-            all.dedup();
-            assert_eq!(all.len(), chosen.len(), "twice the same");
-            assert!(all.iter().all(|hkl| *hkl > [0; 3]), "a vector and its opposite");
-            for bin in first - 3..bins {
-                let own: Vec<_> = chosen.iter().filter(|(_, b)| *b == bin).collect();
-                assert_eq!(own.len(), per_bin, "bin {bin}");
-                for (hkl, _) in own {
-                    let q = wave_vector(&cell, *hkl);
-                    assert!((q / width) as usize == bin && q <= longest);
-                }
-            }
-            // Every direction alike: the mean of h² over lengths says so for each axis.
-            let drawn = chosen.iter().filter(|(_, b)| *b >= first);
-            let edges = cell.vectors();
-            let (mut squares, mut number) = ([0.0; 3], 0.0);
-            for (hkl, _) in drawn {
-                let q = wave_vector(&cell, *hkl);
-                for k in 0..3 {
-                    let edge = edges[k].iter().map(|x| x * x).sum::<f64>().sqrt();
-                    let cosine = f64::from(hkl[k]) * std::f64::consts::TAU / (q * edge);
-                    squares[k] += cosine * cosine;
-                }
-                number += 1.0;
-            }
-            for square in squares {
-                assert!((square / number - 1.0 / 3.0).abs() < 0.03, "{squares:?}");
-            }
-        }
-    }
-
-    #[test]
     fn a_shell_of_neighbours_peaks_where_it_should() {
         // g = 1 with a Gaussian shell at d: S(q) follows sin(qd)/(qd), first maximum near 7.73/d.
         let d = 3.0;
@@ -390,7 +261,7 @@ mod tests {
 
     #[test]
     fn bragg_peaks_of_a_crystal_stand_where_they_should() {
-        use crate::system::Species;
+        use crate::system::{SimulationBox, Species};
         // Body-centred cubic: S(hkl) = N for h + k + l even, 0 else.
         let (n, a) = (4, 3.0);
         let mut positions = Vec::new();
@@ -418,16 +289,5 @@ mod tests {
             .position(|(q, _)| (q - wanted[0]).abs() < 1e-9)
             .expect("the peak")];
         assert!((first[0] - atoms as f64).abs() < 1e-6);
-    }
-
-    #[test]
-    fn reciprocal_vectors_of_a_tilted_box() {
-        let cell = SimulationBox::new([0.0; 3], [5.0, 6.0, 7.0], [1.0, -2.0, 1.5]).expect("box");
-        // |2π a*| = 2π over the perpendicular width.
-        let widths = cell.perpendicular_widths();
-        for (k, hkl) in [[1, 0, 0], [0, 1, 0], [0, 0, 1]].into_iter().enumerate() {
-            let q = wave_vector(&cell, hkl);
-            assert!((q - std::f64::consts::TAU / widths[k]).abs() < 1e-12);
-        }
     }
 }

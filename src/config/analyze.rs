@@ -47,6 +47,24 @@ fn check(document: &Document, plan: &AnalysisPlan) -> Result<()> {
     for (name, &radius) in &plan.cavities.radii {
         document.not_negative(&format!("cavities.radii.{name}"), radius)?;
     }
+    for (name, length) in &plan.scattering.lengths {
+        if !length.is_finite() {
+            return Err(document.error(
+                &format!("scattering.lengths.{name}"),
+                format!("{length} is not a scattering length"),
+                "give a number of femtometres: Li = -2.22",
+            ));
+        }
+    }
+    for (name, numbers) in &plan.scattering.form_factors {
+        if numbers.len() % 2 == 0 || numbers.iter().any(|x| !x.is_finite()) {
+            return Err(document.error(
+                &format!("scattering.form_factors.{name}"),
+                format!("{} numbers do not make a form factor", numbers.len()),
+                "give a1, b1, a2, b2 … and last c",
+            ));
+        }
+    }
     for (pair, &length) in &plan.bonds {
         let key = format!("bonds.{pair}");
         document.positive(&key, length)?;

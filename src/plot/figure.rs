@@ -6,6 +6,7 @@ use plotters::coord::Shift;
 use plotters::coord::ranged1d::{AsRangedCoord, ValueFormatter};
 use plotters::prelude::*;
 
+use super::clip::Window;
 use super::{CURVE_COLORS, Failure, extent, failed, legend, save};
 use crate::error::Result;
 
@@ -30,7 +31,8 @@ struct Series {
 }
 
 /// A picture of curves. Series with an empty label are left out of the legend; points that are not
-/// finite (or not positive on a logarithmic axis) interrupt a curve.
+/// finite (or not positive on a logarithmic axis) interrupt a curve; one that leaves the range asked
+/// for is cut at the edge.
 ///
 /// ```
 /// let wave = (0..100).map(|i| (0.1 * i as f64, (0.1 * i as f64).sin())).collect();
@@ -180,14 +182,17 @@ impl Figure {
         save(path.as_ref(), &self.svg()?)
     }
 
-    fn finite(&self, (x, y): (f64, f64)) -> bool {
-        x.is_finite() && y.is_finite() && (!self.log[0] || x > 0.0) && (!self.log[1] || y > 0.0)
+    fn finite(&self, point: (f64, f64)) -> bool {
+        self.window().finite(point)
     }
 
-    /// Finite and inside the ranges asked for: a curve that leaves them ends there.
-    fn shown(&self, (x, y): (f64, f64)) -> bool {
-        let inside = |axis: usize, v: f64| self.ranges[axis].is_none_or(|(a, b)| a <= v && v <= b);
-        self.finite((x, y)) && inside(0, x) && inside(1, y)
+    fn window(&self) -> Window {
+        Window { ranges: self.ranges, log: self.log }
+    }
+
+    /// Where x is shown: a bar that is too high is cut there.
+    fn stands(&self, point: (f64, f64)) -> bool {
+        Window { ranges: [self.ranges[0], None], log: self.log }.holds(point)
     }
 
     /// What an axis spans: the range asked for, or all its points and a margin.
@@ -227,11 +232,15 @@ impl Figure {
     /// What a series draws on, as polylines; single points where it has markers.
     fn marks(&self, series: &Series) -> Vec<Vec<(f64, f64)>> {
         let floor = if self.log[1] { self.range(1).0 } else { self.range(1).0.max(0.0) };
-        let runs = series.points.split(|p| !self.shown(*p));
+        let top = self.range(1).1;
+        let shown = series.points.iter().copied();
         match series.style {
-            Style::Line | Style::Dashed => runs.map(<[_]>::to_vec).collect(),
-            Style::Markers => runs.flatten().map(|p| vec![*p]).collect(),
-            Style::Bars { .. } => runs.flatten().map(|p| vec![(p.0, floor), *p]).collect(),
+            Style::Line | Style::Dashed => self.window().pieces(&series.points),
+            Style::Markers => shown.filter(|p| self.window().holds(*p)).map(|p| vec![p]).collect(),
+            Style::Bars { .. } => shown
+                .filter(|p| self.stands(*p))
+                .map(|p| vec![(p.0, floor), (p.0, p.1.min(top))])
+                .collect(),
         }
     }
 
@@ -299,17 +308,14 @@ impl Figure {
                 }),
             };
             let runs = || {
-                points
-                    .split(|p| !self.shown(*p))
-                    .filter(|run| !run.is_empty())
-                    .map(|run| run.iter().copied().step_by(run.len().div_ceil(POINTS)).collect())
-                    .collect::<Vec<Vec<(f64, f64)>>>()
+                let pieces = self.window().pieces(&points);
+                pieces.into_iter().map(thinned).collect::<Vec<_>>()
             };
             let mut annotation = None;
             let bars = points.iter().zip(&series.errors);
             let (low, _) = self.range(1);
             chart.draw_series(
-                bars.filter(|(p, e)| self.shown(**p) && e.is_finite() && **e > 0.0).map(
+                bars.filter(|(p, e)| self.window().holds(**p) && e.is_finite() && **e > 0.0).map(
                     |(&(x, y), &e)| {
                         let below = if self.log[1] { (y - e).max(low) } else { y - e };
                         PathElement::new([(x, below), (x, y + e)], color.stroke_width(1))
@@ -334,15 +340,16 @@ impl Figure {
                     }
                 }
                 Style::Markers => {
-                    let shown = points.iter().filter(|p| self.shown(**p));
+                    let shown = points.iter().filter(|p| self.window().holds(**p));
                     annotation =
                         Some(chart.draw_series(shown.map(|&p| Circle::new(p, 3, color.filled())))?);
                 }
                 Style::Bars { width } => {
                     let base = if self.log[1] { self.range(1).0 } else { 0.0 };
-                    let shown = points.iter().filter(|p| self.shown(**p));
+                    let (shown, top) =
+                        (points.iter().filter(|p| self.stands(**p)), self.range(1).1);
                     annotation = Some(chart.draw_series(shown.map(|&(x, y)| {
-                        let corners = [(x - 0.5 * width, base), (x + 0.5 * width, y)];
+                        let corners = [(x - 0.5 * width, base), (x + 0.5 * width, y.min(top))];
                         Rectangle::new(corners, color.mix(0.55).filled())
                     }))?);
                 }
@@ -378,6 +385,14 @@ impl Figure {
         area.present()?;
         Ok(())
     }
+}
+
+/// Every so many points of a run that has more than a picture shows, and its last.
+fn thinned(run: Vec<(f64, f64)>) -> Vec<(f64, f64)> {
+    let every = run.len().div_ceil(POINTS).max(1);
+    let last = run.len().saturating_sub(1);
+    let kept = run.iter().enumerate().filter(|(k, _)| k % every == 0 || *k == last);
+    kept.map(|(_, p)| *p).collect()
 }
 
 /// Width and height of a legend, pixels: text of 12 pixels beside a sample of 30, margins of 10.
@@ -434,6 +449,29 @@ mod tests {
         let single = vec![(-1.0, 0.0), (2.0, 5.0)];
         let svg = Figure::new("", "x", "y").line("l", single).log_x().log_y().svg().expect("drawn");
         assert!(!svg.contains("NaN"));
+    }
+
+    #[test]
+    fn a_high_peak_reaches_the_edge_of_the_picture() {
+        let peak = vec![(0.0, 0.0), (1.0, 1.0), (1.5, 100.0), (2.0, 1.0), (3.0, 1.0)];
+        let figure = Figure::new("", "x", "y").y_range(0.0, 8.0).line("", peak.clone());
+        let svg = figure.svg().expect("drawn");
+        let lines: Vec<&str> = svg
+            .split("<polyline")
+            .skip(1)
+            .filter(|line| line.contains("#BE3C28"))
+            .filter_map(|line| line.split("points=\"").nth(1)?.split('"').next())
+            .collect();
+        assert_eq!(lines.len(), 2, "a flank on either side");
+        // The plot begins 12 pixels below the upper edge.
+        for line in lines {
+            let heights = line.split_whitespace().filter_map(|p| p.split(',').nth(1));
+            let highest = heights.filter_map(|y| y.parse::<i32>().ok()).min();
+            assert_eq!(highest, Some(12), "{line}");
+        }
+        let bars = Figure::new("", "x", "y").y_range(0.0, 8.0).bars("", peak, 0.2).svg();
+        // Background, and a bar for every point.
+        assert_eq!(bars.expect("drawn").matches("<rect").count(), 1 + 5);
     }
 
     #[test]

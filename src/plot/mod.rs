@@ -1,6 +1,7 @@
 //! Pictures for people: curves with axes ([`Figure`]) and maps of numbers ([`Heatmap`]), as SVG.
 //! Equal numbers give equal bytes.
 
+mod clip;
 mod figure;
 mod heatmap;
 mod legend;

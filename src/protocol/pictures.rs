@@ -84,15 +84,20 @@ pub(super) fn temperature(path: &Path, rows: &[ThermoRow], units: &Units) -> Res
 pub(super) fn radial(path: &Path, partials: &[PairRdf], units: &Units) -> Result<()> {
     let Some(first) = partials.first() else { return Ok(()) };
     let end = first.r.last().copied().unwrap_or(1.0);
-    // Bonds of a network glass are thirty times higher than anything else of interest.
+    // Bonds of a network glass are thirty times higher than anything else of interest: their peaks
+    // are cut at the edge.
     let top = partials.iter().flat_map(|p| &p.g).fold(1.0_f64, |m, &g| m.max(g));
-    let mut figure =
-        sized("Partial pair distribution functions", label("r", "length", units), "g(r)")
-            .x_range(0.0, end)
-            .y_range(0.0, 1.05 * top.min(12.0));
+    let most = 12.0;
+    let title = match top > most {
+        true => format!("Partial pair distribution functions, cut off at {most}"),
+        false => "Partial pair distribution functions".to_owned(),
+    };
+    let mut figure = sized(&title, label("r", "length", units), "g(r)")
+        .x_range(0.0, end)
+        .y_range(0.0, (1.05 * top).min(most));
     for p in partials {
         let name = format!("{}–{}", p.species[0], p.species[1]);
-        let points = p.r.iter().zip(&p.g).map(|(&r, &g)| (r, g.min(12.6))).collect();
+        let points = p.r.iter().zip(&p.g).map(|(&r, &g)| (r, g)).collect();
         figure = figure.line(name, points);
     }
     figure.write(path)

@@ -208,25 +208,32 @@ fn scattering(
     let mut figure =
         Figure::new("S(Q) of the final structures", quantity.label(), "S(Q)").size(SIZE.0, SIZE.1);
     for ((_, _, name), point) in members(runs).zip(transitions).take(MOST_CURVES) {
-        let (q, s) = &point.structure_factor;
         let label = format!("{name}, {} atoms", point.atoms);
+        let column = |k: usize| point.structure_factor.iter().map(|p| p[k]).collect::<Vec<_>>();
+        let (q, s) = (column(0), column(1));
         figure = figure.line(label.as_str(), q.iter().copied().zip(s.iter().copied()).collect());
-        // Each has its own Q, which begins at one wave in its box.
+        // The first Q is one wave in the box.
         Curves {
             name: format!("structure-factor-{}", name.replace('/', "-")),
             title: label.clone(),
             x_quantity: quantity.clone(),
             y_quantity: Quantity::new("S", ""),
-            x: q.clone(),
-            curves: vec![Curve::exact(format!("{} atoms", point.atoms), s.clone())],
+            x: q,
+            curves: vec![Curve {
+                label: format!("{} atoms", point.atoms),
+                values: s,
+                errors: Some(column(2).into_iter().map(Some).collect()),
+            }],
             log: [false, false],
             x_range: None,
         }
         .write_table(directory)?;
     }
     figure.write(directory.join("structure-factor.svg"))?;
-    let caption = "Every atom scatters equally. What a larger box adds is at the smallest Q; peaks \
-                   that grow with the box are order that a small box cuts off.";
+    let caption = "Every atom scatters equally. Summed over wave vectors of each box, in the same \
+                   bins for all, so that only the structure differs: a larger box adds the smallest \
+                   Q, and peaks that grow with it are order that a small box cuts off. A bin of n \
+                   vectors scatters by S/√n, the error in the tables.";
     page.drawn(&[(figure, caption.to_owned())])
 }
 
@@ -266,7 +273,7 @@ fn diffusion(
     let Some(stage) = first_stage(runs) else { return Ok(fits) };
     if points.is_empty() {
         page.note(
-            "No stage diffuses: no mean squared displacement grows in proportion to time (exponents from 0.8 to 1.2).",
+            "No stage diffuses: no mean squared displacement has an exponent from 0.8 to 1.2.",
         );
         return Ok(fits);
     }

@@ -129,7 +129,7 @@ mod tests {
             rate: None,
             fictive_temperature: None,
             inherent_structure_energy: None,
-            structure_factor: (Vec::new(), Vec::new()),
+            structure_factor: Vec::new(),
             material: Material {
                 force_field: force_field.into(),
                 composition: composition.iter().map(|(n, p)| ((*n).into(), *p)).collect(),

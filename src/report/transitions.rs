@@ -8,7 +8,9 @@ use serde::Serialize;
 use super::material::Material;
 use super::run::RunFiles;
 use crate::analysis::curves::significant;
-use crate::analysis::{Mean, PartialRdf, mean_and_standard_error, structure_factor};
+use crate::analysis::{
+    DirectStructureFactor, Mean, mean_and_standard_error, vectors_per_bin, widening_bins,
+};
 use crate::backend::Backend;
 use crate::config::{StageKind, load_run};
 use crate::error::Result;
@@ -16,11 +18,9 @@ use crate::io::read_structure;
 use crate::protocol::inherent_structure_energy_of;
 use crate::system::Structure;
 
-/// Longest distance that S(Q) is transformed from, in mean distances of atoms: beyond, g(r) of a
-/// glass is 1.
-const LONGEST: f64 = 8.0;
-/// The same of large structures, whose pairs take their time.
-const LONGEST_OF_MANY: f64 = 4.5;
+/// Bins of S(Q) and its longest wave vector, in inverse mean distances of atoms.
+const BIN: f64 = 0.25;
+const LONGEST: f64 = 40.0;
 
 /// One member of a run, seen as a point of a transition.
 #[derive(Debug, Clone, Serialize)]
@@ -39,9 +39,9 @@ pub struct Transition {
     pub inherent_structure_energy: Option<f64>,
     /// What it consists of.
     pub material: Material,
-    /// S(Q) of the final structure: Q and S.
+    /// S(Q) of the final structure: Q, S and its standard error, in bins that all members share.
     #[serde(skip)]
-    pub structure_factor: (Vec<f64>, Vec<f64>),
+    pub structure_factor: Vec<[f64; 3]>,
 }
 
 /// Every member of the runs. Where a run did not measure its inherent structures, the final
@@ -52,6 +52,7 @@ pub fn transitions(
     tell: &mut dyn FnMut(&str),
 ) -> Result<Vec<Transition>> {
     let mut all = Vec::new();
+    let mut bins = None;
     for run in runs {
         let plan = load_run(&run.directory.join("configuration.toml"), &[]).ok();
         for member in &run.summary.members {
@@ -62,6 +63,10 @@ pub fn transitions(
             tell(&name);
             let home = run.directory.join(&member.directory);
             let structure = read_structure(home.join("final.data"))?;
+            let edges: &Vec<f64> = match &bins {
+                Some(edges) => edges,
+                None => bins.insert(bins_of(&structure)?),
+            };
             let recorded = member.stages.iter().rev().find_map(|s| s.inherent_structure_energy);
             let energy = match (recorded, &plan) {
                 (Some(energy), _) => Some(energy),
@@ -95,25 +100,34 @@ pub fn transitions(
                     &structure,
                     run.provenance["forcefield"].as_str().unwrap_or_default(),
                 ),
-                structure_factor: scattering(&structure)?,
+                structure_factor: scattering(&structure, edges, backend)?,
             });
         }
     }
     Ok(all)
 }
 
-/// S(Q) of a structure, every atom scattering equally, from one wave in the box to 40/d.
-fn scattering(structure: &Structure) -> Result<(Vec<f64>, Vec<f64>)> {
+/// Bins of |Q| that suit a structure's density.
+fn bins_of(structure: &Structure) -> Result<Vec<f64>> {
     let spacing = (structure.simulation_box.volume() / structure.len().max(1) as f64).cbrt();
-    let longest = spacing * if structure.len() > 100_000 { LONGEST_OF_MANY } else { LONGEST };
-    let mut rdf = PartialRdf::new(structure, longest, spacing / 100.0)?;
-    rdf.add(structure)?;
-    let total = rdf.total();
-    let low = std::f64::consts::TAU / total.r.last().copied().unwrap_or(longest);
-    let q: Vec<f64> =
-        (0..500).map(|k| low + (40.0 / spacing - low) * f64::from(k) / 499.0).collect();
-    let s = structure_factor(&total, rdf.number_density(), &q);
-    Ok((q, s))
+    widening_bins(LONGEST / spacing, BIN / spacing)
+}
+
+/// S(Q) of a structure, every atom scattering equally, over the wave vectors of its box: Q, S and
+/// its standard error in each bin that has vectors. No window of a transform stands between sizes.
+fn scattering(
+    structure: &Structure,
+    edges: &[f64],
+    backend: &dyn Backend,
+) -> Result<Vec<[f64; 3]>> {
+    let mut alike = structure.clone();
+    alike.kinds.fill(0);
+    let each = vectors_per_bin(&alike, edges);
+    let mut sums = DirectStructureFactor::with_bins(&alike, edges.to_vec(), each)?;
+    let waves = backend.density_waves(&alike, &sums.wave_vectors())?;
+    sums.add_waves(&alike, &waves)?;
+    let points = sums.partials().into_iter().zip(sums.vectors_in_bins());
+    Ok(points.map(|((q, s), n)| [q, s[0], s[0] / (n as f64).sqrt()]).collect())
 }
 
 /// Means over members that share a key: (key, mean), in the order of the keys.
@@ -162,5 +176,39 @@ mod tests {
         assert_eq!((found[0].0, found[0].1.mean, found[0].1.standard_error), (1.0, 5.0, None));
         assert_eq!((found[1].0, found[1].1.mean, found[1].1.count), (10.0, 2.0, 2));
         assert!((found[1].1.standard_error.expect("two") - 1.0).abs() < 1e-12);
+    }
+
+    /// The Bragg peaks of a crystal carry the same weight whatever its size, and the bins are those
+    /// of the first: no size has a window of its own.
+    #[test]
+    fn sizes_are_compared_in_the_same_bins() {
+        use crate::backend::cpu::CpuBackend;
+        use crate::system::{SimulationBox, Species};
+        let cube = |n: u32| {
+            let place = |c: u32| [c % n, c / n % n, c / n / n].map(f64::from);
+            let positions = (0..n * n * n).map(place).collect();
+            let species = ["A", "B"].map(|n| Species { name: n.into(), mass: None }).to_vec();
+            let kinds = (0..n * n * n).map(|c| (c % 2) as u16).collect();
+            let cell = SimulationBox::cubic(f64::from(n)).expect("cube");
+            Structure::new(cell, species, kinds, positions).expect("sound")
+        };
+        let edges = bins_of(&cube(6)).expect("bins");
+        let backend = CpuBackend::new();
+        let mut weights = Vec::new();
+        for n in [4, 6, 9, 12] {
+            let crystal = cube(n);
+            let found = scattering(&crystal, &edges, &backend).expect("summed");
+            let bin_of = |q: f64| edges.partition_point(|e| *e <= q);
+            // One wave in the box is the shortest vector.
+            assert_eq!(bin_of(found[0][0]), bin_of(std::f64::consts::TAU / f64::from(n)));
+            let peak = found
+                .iter()
+                .find(|point| bin_of(point[0]) == bin_of(std::f64::consts::TAU))
+                .expect("a peak");
+            // Three pairs of vectors (100) scatter as one atom each would N times.
+            let vectors = (peak[1] / peak[2]).powi(2);
+            weights.push(peak[1] * vectors / crystal.len() as f64);
+        }
+        assert!(weights.iter().all(|w| (w - 3.0).abs() < 1e-3), "{weights:?}");
     }
 }

@@ -38,6 +38,7 @@ impl Analysis for NetworkAnalysis {
         }
         let oxygens = self.network.oxygens() as f64;
         let mut rows = Vec::new();
+        let mut shares = Vec::new();
         for (name, count) in [
             ("free oxygen", self.network.free),
             ("non-bridging oxygen", self.network.non_bridging),
@@ -46,6 +47,7 @@ impl Analysis for NetworkAnalysis {
         ] {
             output.number(name, count as f64 / oxygens, "share of oxygens");
             rows.push(vec![name.to_owned(), String::new(), (count as f64 / oxygens).to_string()]);
+            shares.push((shares.len() as f64, count as f64 / oxygens));
         }
         let mut picture = Figure::new("", "n", "share of the formers");
         for &former in &self.cutoffs.formers {
@@ -68,12 +70,57 @@ impl Analysis for NetworkAnalysis {
         }
         output.text_table("network", &["what", "n", "share"].map(str::to_owned), rows)?;
         output.picture("qn", &picture, "formers by the number of bridging oxygens around them")?;
+        let axis = "formers around an oxygen";
+        output.picture(
+            "oxygens",
+            &Figure::new("", axis, "share of the oxygens").bars("", shares, 0.8),
+            "0 free, 1 non-bridging, 2 bridging, 3 or more a tricluster: the network is cut where \
+             there is one",
+        )?;
+        self.write_constraints(output)
+    }
+}
+
+impl NetworkAnalysis {
+    fn write_constraints(&self, output: &mut Output) -> Result<()> {
         let frames = self.constraints.len() as f64;
         let mean =
             |of: fn(&Constraints) -> f64| self.constraints.iter().map(of).sum::<f64>() / frames;
+        let all = mean(Constraints::total);
         output.number("constraints, bond stretching", mean(|c| c.stretching), "per network atom");
         output.number("constraints, bond bending", mean(|c| c.bending), "per network atom");
-        output.number("constraints", mean(Constraints::total), "per network atom; 3 is isostatic");
-        Ok(())
+        output.number("constraints", all, "per network atom; 3 is isostatic");
+        // What atoms with r bonds bring into the mean.
+        let most = self.constraints.iter().map(|c| c.by_bonds.len()).max().unwrap_or(0);
+        let mut counts = vec![0; most];
+        for frame in &self.constraints {
+            counts.iter_mut().zip(&frame.by_bonds).for_each(|(sum, n)| *sum += n);
+        }
+        let atoms = counts.iter().sum::<u64>() as f64;
+        let rows: Vec<Vec<f64>> = (0..most)
+            .map(|r| {
+                let share = counts[r] as f64 / atoms;
+                let [stretching, bending] = Constraints::of_atom(r).map(|c| share * c);
+                vec![r as f64, share, stretching, bending, stretching + bending]
+            })
+            .collect();
+        let header =
+            ["bonds of an atom", "share of the network atoms", "stretching", "bending", "both"];
+        output.table("constraints", &header.map(str::to_owned), &rows)?;
+        let part = |column: usize, beside: f64| {
+            rows.iter().map(|row| (row[0] + beside, row[column])).collect::<Vec<_>>()
+        };
+        let picture = Figure::new(
+            "",
+            "bonds of an atom into the network",
+            "constraints they bring to each network atom",
+        )
+        .bars("bond stretching", part(2, -0.2), 0.4)
+        .bars("bond bending", part(3, 0.2), 0.4);
+        let reading = format!(
+            "all bars together are the constraints of an atom, {all:.2}: below 3 the network is \
+             floppy, above it stressed"
+        );
+        output.picture("constraints", &picture, &reading)
     }
 }

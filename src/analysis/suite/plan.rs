@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{CavityOptions, Reference};
 use crate::analysis::motion::TrajectoryDynamics;
-use crate::analysis::{Radiation, RingKind};
+use crate::analysis::{Amplitudes, Radiation, RingKind};
 use crate::error::{Error, Result};
 use crate::system::UnitSystem;
 
@@ -121,12 +121,23 @@ impl Default for RingOptions {
 pub struct ScatteringOptions {
     /// Longest wave vector; default 20 Å⁻¹, 40 in reduced units.
     pub q_max: Option<f64>,
-    /// Bin.
+    /// Narrowest bin; bins widen with Q.
     pub bin: f64,
     /// Lorch's window in the transform to G(r).
     pub lorch: bool,
     /// What is scattered.
     pub radiations: Vec<Radiation>,
+    /// Neutron scattering lengths by species (fm) instead of the table's.
+    pub lengths: BTreeMap<String, f64>,
+    /// X-ray form factors by species instead of the table's: a₁, b₁ … c.
+    pub form_factors: BTreeMap<String, Vec<f64>>,
+}
+
+impl ScatteringOptions {
+    /// What species scatter.
+    pub(super) fn amplitudes(&self) -> Amplitudes {
+        Amplitudes { lengths: self.lengths.clone(), form_factors: self.form_factors.clone() }
+    }
 }
 
 impl Default for ScatteringOptions {
@@ -136,6 +147,8 @@ impl Default for ScatteringOptions {
             bin: 0.1,
             lorch: true,
             radiations: vec![Radiation::Neutron, Radiation::Xray, Radiation::Number],
+            lengths: BTreeMap::new(),
+            form_factors: BTreeMap::new(),
         }
     }
 }

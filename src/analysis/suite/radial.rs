@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Analysis, AnalysisKind, AnalysisPlan, Output, View};
-use crate::analysis::{PairRdf, PartialRdf, Radiation, reduced_from_g, weighted_total};
+use crate::analysis::{Amplitudes, PairRdf, PartialRdf, Radiation, reduced_from_g, weighted_total};
 use crate::error::Result;
 use crate::plot::Figure;
 
@@ -13,6 +13,7 @@ pub struct Radial {
     cutoff: f64,
     bin: f64,
     radiations: Vec<Radiation>,
+    amplitudes: Amplitudes,
     fractions: Vec<(String, f64)>,
     rdf: Option<PartialRdf>,
 }
@@ -23,7 +24,17 @@ impl Radial {
         let cutoff = plan.radial_cutoff();
         let bin = plan.radial.bin.unwrap_or(cutoff / 500.0);
         let radiations = plan.scattering.radiations.clone();
-        Self { cutoff, bin, radiations, fractions: Vec::new(), rdf: None }
+        let amplitudes = plan.scattering.amplitudes();
+        Self { cutoff, bin, radiations, amplitudes, fractions: Vec::new(), rdf: None }
+    }
+
+    /// What turns n(r), second species around the first, into that of the first around the second:
+    /// N_a/N_b. `None`
+    /// for a pair of one species.
+    fn turned(&self, pair: &PairRdf) -> Option<f64> {
+        let share = |name: &str| self.fractions.iter().find(|f| f.0 == name).map(|f| f.1);
+        let [a, b] = &pair.species;
+        (a != b).then(|| Some(share(a)? / share(b)?)).flatten()
     }
 
     fn write_reduced(
@@ -42,8 +53,11 @@ impl Radial {
         for radiation in &self.radiations {
             // Form factors at Q = 0 stand for their whole range: the usual Warren-Krutter-Morningstar
             // approximation.
-            let amplitudes: Result<Vec<f64>> =
-                self.fractions.iter().map(|(name, _)| radiation.amplitude(name, 0.0)).collect();
+            let amplitudes: Result<Vec<f64>> = self
+                .fractions
+                .iter()
+                .map(|(name, _)| self.amplitudes.of(*radiation, name, 0.0))
+                .collect();
             let amplitudes = match amplitudes {
                 Ok(amplitudes) => amplitudes,
                 Err(error) => {
@@ -63,6 +77,10 @@ impl Radial {
                 }));
             }
             let name = radiation.name();
+            if g.iter().any(|g| !g.is_finite()) {
+                output.remark(format!("left out of G(r): the mean amplitude of {name} is zero"));
+                continue;
+            }
             output.curve(format!("g {name}"), first.r.iter().copied().zip(g.iter().copied()));
             let reduced = reduced_from_g(&first.r, &g, rdf.number_density());
             output.curve(format!("G {name}"), first.r.iter().copied().zip(reduced.iter().copied()));
@@ -110,10 +128,14 @@ impl Analysis for Radial {
     fn finish(&self, output: &mut Output) -> Result<()> {
         let Some(rdf) = &self.rdf else { return Ok(()) };
         let (total, partials) = (rdf.total(), rdf.partials());
-        let mut header = vec![output.label("r", "length"), "g total".to_owned()];
+        let mut header =
+            vec![output.label("r", "length"), "g total".to_owned(), "n total".to_owned()];
         for p in &partials {
             let pair = p.species.join("-");
             header.extend([format!("g {pair}"), format!("n {pair}")]);
+            if p.species[0] != p.species[1] {
+                header.push(format!("n {}-{}", p.species[1], p.species[0]));
+            }
             output.curve(format!("g {pair}"), p.r.iter().copied().zip(p.g.iter().copied()));
             if let Some((at, _)) = p.first_peak() {
                 output.number(format!("first peak of g, {pair}"), at, output.unit("length"));
@@ -122,30 +144,85 @@ impl Analysis for Radial {
         output.curve("g total".into(), total.r.iter().copied().zip(total.g.iter().copied()));
         let rows: Vec<Vec<f64>> = (0..total.r.len())
             .map(|k| {
-                let mut row = vec![total.r[k], total.g[k]];
-                row.extend(partials.iter().flat_map(|p| [p.g[k], p.running[k]]));
+                let mut row = vec![total.r[k], total.g[k], total.running[k]];
+                for p in &partials {
+                    row.extend([p.g[k], p.running[k]]);
+                    row.extend(self.turned(p).map(|n| n * p.running[k]));
+                }
                 row
             })
             .collect();
         output.table("radial", &header, &rows)?;
         let r = output.label("r", "length");
-        let mut g = Figure::new("", r.clone(), "g(r)").y_range(0.0, 8.0);
-        let mut n = Figure::new("", r, "n(r)").y_range(0.0, 16.0);
-        for p in &partials {
-            let curve = |y: &[f64]| p.r.iter().copied().zip(y.iter().copied()).collect();
-            g = g.line(p.species.join("–"), curve(&p.g));
-            n = n.line(format!("{} around {}", p.species[1], p.species[0]), curve(&p.running));
+        let curve = |x: &PairRdf, y: &[f64], factor: f64| -> Vec<(f64, f64)> {
+            x.r.iter().copied().zip(y.iter().map(|y| factor * y)).collect()
+        };
+        let mut g: Vec<_> =
+            partials.iter().map(|p| (p.species.join("–"), curve(p, &p.g, 1.0))).collect();
+        g.push(("total".to_owned(), curve(&total, &total.g, 1.0)));
+        let (picture, cut) = below(8.0, Figure::new("", r.clone(), "g(r)"), g);
+        let reading = "peaks are shells of neighbours; 1 is a random arrangement";
+        output.picture("radial", &picture, &format!("{reading}{cut}"))?;
+        let mut picture = Figure::new("", r, "n(r)");
+        let most = total.running.last().copied().unwrap_or(0.0);
+        let (limit, mut cut) = (16.0, "");
+        if most > limit {
+            picture = picture.y_range(0.0, limit);
+            cut = "; cut off at 16";
         }
-        output.picture(
-            "radial",
-            &g,
-            "peaks are shells of neighbours; 1 is a random arrangement",
-        )?;
-        output.picture(
-            "running-coordination",
-            &n,
-            "a plateau is a complete shell: its height is the coordination number",
-        )?;
+        for p in &partials {
+            let [a, b] = &p.species;
+            picture = picture.line(format!("{b} around {a}"), curve(p, &p.running, 1.0));
+            if let Some(factor) = self.turned(p) {
+                let own = picture.series_count() - 1;
+                let points = curve(p, &p.running, factor);
+                picture = picture.dashed(format!("{a} around {b}"), points).same_color_as(own);
+            }
+        }
+        picture = picture.line("all around all", curve(&total, &total.running, 1.0));
+        let reading = "a plateau is a complete shell: its height is the coordination number";
+        output.picture("running-coordination", &picture, &format!("{reading}{cut}"))?;
         self.write_reduced(rdf, &partials, output)
+    }
+}
+
+/// Curves that are cut at `limit`, where anything reaches it: the first peak of a network is many
+/// times higher than all that follows. Says what is cut and how high it goes.
+fn below(
+    limit: f64,
+    mut figure: Figure,
+    curves: Vec<(String, Vec<(f64, f64)>)>,
+) -> (Figure, String) {
+    let mut higher = Vec::new();
+    for (name, points) in curves {
+        let top = points.iter().map(|p| p.1).fold(0.0, f64::max);
+        if top > limit {
+            higher.push(format!("{name} reaches {top:.1}"));
+        }
+        figure = figure.line(name, points);
+    }
+    if higher.is_empty() {
+        return (figure, String::new());
+    }
+    (figure.y_range(0.0, limit), format!("; cut off at {limit}, {}", higher.join(", ")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_cut_off_is_said() {
+        let peak = |top: f64| vec![(0.0, 0.0), (1.0, top), (2.0, 1.0)];
+        let figure = || Figure::new("", "r", "g");
+        let (low, cut) = below(8.0, figure(), vec![("A–B".into(), peak(5.0))]);
+        assert_eq!(cut, "");
+        // The first curve in one piece, and its sample in the legend.
+        let pieces = |f: &Figure| f.svg().expect("drawn").matches("#BE3C28").count();
+        let whole = pieces(&low);
+        let curves = vec![("A–B".into(), peak(31.04)), ("A–A".into(), peak(5.0))];
+        let (high, cut) = below(8.0, figure(), curves);
+        assert_eq!(cut, "; cut off at 8, A–B reaches 31.0");
+        assert_eq!(pieces(&high), whole + 1, "two flanks");
     }
 }

@@ -5,14 +5,12 @@ use serde::{Deserialize, Serialize};
 
 use super::{Analysis, AnalysisKind, AnalysisPlan, Output, View};
 use crate::analysis::{
-    DirectStructureFactor, Radiation, pair_index, reduced_from_structure_factor, weighted_total,
+    Amplitudes, DirectStructureFactor, LONGEST_FORM_FACTOR, Radiation, pair_index,
+    reduced_from_structure_factor, vectors_per_bin, weighted_total, widening_bins,
 };
 use crate::error::Result;
 use crate::plot::Figure;
-
-/// Sines a frame may take: small structures are averaged over many directions, large ones, which
-/// average over their own, over few.
-const SINES: usize = 120_000_000;
+use crate::system::UnitSystem;
 
 /// Partial and total S(Q).
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -23,6 +21,7 @@ pub struct Scattering {
     /// Distances of the reduced G(r).
     r_max: f64,
     radiations: Vec<Radiation>,
+    amplitudes: Amplitudes,
     species: Vec<String>,
     fractions: Vec<f64>,
     sums: Option<DirectStructureFactor>,
@@ -37,10 +36,31 @@ impl Scattering {
             lorch: plan.scattering.lorch,
             r_max: plan.radial_cutoff(),
             radiations: plan.scattering.radiations.clone(),
+            amplitudes: plan.scattering.amplitudes(),
             species: Vec::new(),
             fractions: Vec::new(),
             sums: None,
         }
+    }
+
+    /// Says where the tables of form factors end; false where they cannot be used.
+    fn tabulated(&self, output: &mut Output) -> bool {
+        if self.species.iter().all(|name| self.amplitudes.form_factors.contains_key(name)) {
+            return true;
+        }
+        if output.units().system == UnitSystem::Lj {
+            output.remark(
+                "left out: X-ray form factors depend on Q in 1/Å, which reduced units do not have",
+            );
+            return false;
+        }
+        if self.longest > LONGEST_FORM_FACTOR {
+            output.remark(format!(
+                "X-ray form factors are known up to Q = {LONGEST_FORM_FACTOR:.1} 1/Å; do not trust \
+                 S xray beyond"
+            ));
+        }
+        true
     }
 
     fn write_reduced(
@@ -84,14 +104,9 @@ impl Analysis for Scattering {
                 self.species = structure.species.iter().map(|s| s.name.clone()).collect();
                 let n = structure.len() as f64;
                 self.fractions = structure.counts().iter().map(|&c| c as f64 / n).collect();
-                let bins = (self.longest / self.width).ceil().max(1.0) as usize;
-                let each = SINES / bins.saturating_mul(structure.len()).max(1);
-                none.insert(DirectStructureFactor::new(
-                    structure,
-                    self.longest,
-                    self.width,
-                    each.clamp(8, 400),
-                )?)
+                let edges = widening_bins(self.longest, self.width)?;
+                let each = vectors_per_bin(structure, &edges);
+                none.insert(DirectStructureFactor::with_bins(structure, edges, each)?)
             }
         };
         let densities = view.backend.density_waves(structure, &sums.wave_vectors())?;
@@ -107,20 +122,32 @@ impl Analysis for Scattering {
         let mut rows: Vec<Vec<f64>> = partials.iter().map(|(q, _)| vec![*q]).collect();
         let mut picture = Figure::new("", q, "S(Q)");
         let mut totals = Vec::new();
+        for stranger in self.amplitudes.strangers(&self.species) {
+            output.remark(format!(
+                "[scattering] says what {stranger} scatters, but there is no {stranger}"
+            ));
+        }
         for &radiation in &self.radiations {
+            if radiation == Radiation::Xray && !self.tabulated(output) {
+                continue;
+            }
             let total = partials
                 .iter()
                 .map(|(q, a)| {
                     let amplitudes = self
                         .species
                         .iter()
-                        .map(|name| radiation.amplitude(name, *q))
+                        .map(|name| self.amplitudes.of(radiation, name, *q))
                         .collect::<Result<Vec<f64>>>()?;
                     let partial = |x, y| a[pair_index(x, y, kinds)];
                     Ok((*q, weighted_total(&amplitudes, &self.fractions, partial)))
                 })
                 .collect::<Result<Vec<(f64, f64)>>>();
             match total {
+                Ok(total) if total.iter().any(|(_, s)| !s.is_finite()) => output.remark(format!(
+                    "left out: the mean amplitude of {} is zero, which S is measured by",
+                    radiation.name()
+                )),
                 Ok(total) => {
                     header.push(format!("S {}", radiation.name()));
                     rows.iter_mut().zip(&total).for_each(|(row, (_, s))| row.push(*s));
@@ -140,6 +167,10 @@ impl Analysis for Scattering {
                 header.push(format!("A {pair}"));
             }
         }
+        // How noisy a bin is: S of n vectors and one frame has the standard error S/√n.
+        header.push("wave vectors".to_owned());
+        let numbers = sums.vectors_in_bins();
+        rows.iter_mut().zip(&numbers).for_each(|(row, n)| row.push(*n as f64));
         output.table("scattering", &header, &rows)?;
         output.picture(
             "scattering",
@@ -147,5 +178,40 @@ impl Analysis for Scattering {
             "what a diffraction experiment sees; the first sharp peak is medium-range order",
         )?;
         self.write_reduced(&totals, output)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analysis::suite::Suite;
+    use crate::backend::cpu::CpuBackend;
+    use crate::system::{RandomStream, SimulationBox, Species, Stream, Structure, Units};
+
+    /// S of an ideal gas is 1: what its bins are off by is the noise that any glass has too.
+    #[test]
+    fn bins_at_long_wave_vectors_are_quiet() {
+        let stream = RandomStream::new(2, Stream::Sampling);
+        let cell = SimulationBox::cubic(34.0).expect("cube");
+        let place = |i| cell.to_cartesian([0, 1, 2].map(|lane| stream.uniform(0, i, lane)));
+        let positions = (0..3000).map(place).collect();
+        let species = vec![Species { name: "Ar".into(), mass: None }];
+        let gas = Structure::new(cell, species, vec![0; 3000], positions).expect("sound");
+        let plan = AnalysisPlan {
+            analyses: Some(vec![AnalysisKind::Scattering]),
+            ..AnalysisPlan::default()
+        };
+        let mut suite = Suite::new(&plan).expect("sound");
+        suite.accumulate(&gas, &CpuBackend::new(), |_| ()).expect("summed");
+        let directory = tempfile::tempdir().expect("a directory");
+        let mut output = Output::create(directory.path(), Units::METAL).expect("empty");
+        suite.finish(&mut output).expect("written");
+        let curve = output.found_curve("S number").expect("a curve");
+        let far: Vec<f64> = curve.iter().filter(|(q, _)| *q > 10.0).map(|p| p.1 - 1.0).collect();
+        let noise = (far.iter().map(|x| x * x).sum::<f64>() / far.len() as f64).sqrt();
+        assert!(far.len() > 30 && noise < 0.035, "{noise} in {} bins", far.len());
+        // Near the first peak the bins are as narrow as before.
+        let near: Vec<f64> = curve.iter().map(|p| p.0).filter(|q| (1.5..3.5).contains(q)).collect();
+        assert_eq!(near.len(), 20);
     }
 }
