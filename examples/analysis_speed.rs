@@ -7,8 +7,7 @@
 use std::time::Instant;
 
 use fulgurite::analysis::{
-    DirectStructureFactor, Graph, NeighborList, RingKind, count_rings, vectors_per_bin,
-    widening_bins,
+    DirectStructureFactor, NeighborList, PeriodicGraph, RingKind, vectors_per_bin, widening_bins,
 };
 use fulgurite::backend::Backend;
 use fulgurite::backend::cpu::CpuBackend;
@@ -76,10 +75,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         })?;
         println!("bonds: {:.2} s, {}", start.elapsed().as_secs_f64(), peak_memory());
         let is = |atom: usize, wanted: &str| name(glass.kinds[atom]) == wanted;
-        let graph = Graph::through_bridges(&bonds, |a| is(a, "Si"), |a| is(a, "O"));
+        let graph = PeriodicGraph::through_bridges(&glass, &bonds, |a| is(a, "Si"), |a| is(a, "O"))
+            .unfolded(12)?;
         for kind in [RingKind::Guttman, RingKind::King, RingKind::Primitive] {
             let start = Instant::now();
-            let rings = count_rings(&graph, kind, 12);
+            let rings = graph.count_rings(kind);
             let whole: u64 = rings.values().sum();
             println!(
                 "{kind:?}: {:.1} s, {whole} rings, {}",

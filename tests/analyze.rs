@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use assert_cmd::Command;
-use fulgurite::analysis::{NeighborList, PartialRdf, RingKind, count_rings};
+use fulgurite::analysis::{NeighborList, PartialRdf, PeriodicGraph, RingKind};
 use fulgurite::io::write_structure;
 use fulgurite::system::{SimulationBox, Species, Structure, UnitSystem};
 use predicates::prelude::*;
@@ -69,6 +69,92 @@ fn number(numbers: &[(String, f64)], name: &str) -> f64 {
     found.unwrap_or_else(|| panic!("no `{name}` in {numbers:?}")).1
 }
 
+/// Twelve six-rings pass through every silicon, two for each, and there is no other ring.
+fn six_rings(output: &Path) {
+    let rings = std::fs::read_to_string(output.join("rings.csv")).expect("rings");
+    assert_eq!(rings.lines().count(), 11, "sizes 3 to 12");
+    for line in rings.lines().skip(1) {
+        let cells: Vec<f64> = line.split(',').map(|c| c.parse().expect("a number")).collect();
+        let each = if cells[0] == 6.0 { 2.0 } else { 0.0 };
+        assert_eq!(cells[1..], [each; 3], "{line}");
+    }
+}
+
+/// Boxes that twelve formers reach around, one of them with four formers along its edge.
+#[test]
+fn rings_do_not_close_through_the_boundary() {
+    let directory = tempfile::tempdir().expect("a directory");
+    for copies in [1, 2] {
+        let input = directory.path().join(format!("{copies}.xyz"));
+        let output = directory.path().join(copies.to_string());
+        write_structure(&input, &cristobalite(copies), UnitSystem::Metal).expect("written");
+        let only = ["--only", "rings", "--bond", "Si-O=1.8"];
+        analyze().arg(&input).args(only).arg("--output").arg(&output).assert().success();
+        six_rings(&output);
+    }
+}
+
+/// The lattice of cristobalite with other formers and bridges, by its analyses of the network.
+#[test]
+fn networks_of_other_glasses_are_found() {
+    let directory = tempfile::tempdir().expect("a directory");
+    for (number_of_case, (former, bridge, options)) in [
+        ("Ge", "Se", &[][..]),
+        ("Be", "F", &[]),
+        ("Te", "O", &[]),
+        ("1", "2", &["--set", "network.formers=['1']", "--set", "network.bridges=['2']"]),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let mut crystal = cristobalite(2);
+        crystal.species[0].name = former.into();
+        crystal.species[1].name = bridge.into();
+        let input = directory.path().join(format!("{number_of_case}.xyz"));
+        let output = directory.path().join(number_of_case.to_string());
+        write_structure(&input, &crystal, UnitSystem::Metal).expect("written");
+        let only = ["--only", "rings,network,clusters,coordination"];
+        analyze()
+            .arg(&input)
+            .args(only)
+            .args(options)
+            .arg("--output")
+            .arg(&output)
+            .assert()
+            .success();
+        six_rings(&output);
+        let found = numbers(&output);
+        let word = if bridge == "O" { "oxygen" } else { bridge };
+        for (name, value) in [
+            (format!("{bridge} around {former}"), 4.0),
+            (format!("bridging {word}"), 1.0),
+            (format!("mean n of Qn, {former}"), 4.0),
+            ("constraints".to_owned(), 11.0 / 3.0),
+            ("dimensions the network spans".to_owned(), 3.0),
+        ] {
+            let have = number(&found, &name);
+            assert!((have - value).abs() < 1e-9, "{former}, {bridge}: {name}: {have}");
+        }
+    }
+    // Silicon alone: the diamond lattice, whose own bonds make the rings.
+    let mut crystal = cristobalite(2);
+    let is_silicon: Vec<bool> = crystal.kinds.iter().map(|&k| k == 0).collect();
+    let mut keep = is_silicon.iter();
+    crystal.positions.retain(|_| *keep.next().expect("as many"));
+    crystal.kinds.retain(|&k| k == 0);
+    let diamond = Structure::new(
+        crystal.simulation_box,
+        vec![crystal.species[0].clone()],
+        crystal.kinds.clone(),
+        crystal.positions.clone(),
+    );
+    let (input, output) = (directory.path().join("si.xyz"), directory.path().join("si"));
+    write_structure(&input, &diamond.expect("a crystal"), UnitSystem::Metal).expect("written");
+    let run = analyze().arg(&input).args(["--only", "rings"]).arg("--output").arg(&output).assert();
+    run.success().stdout(contains("mean ring size, King: 6.0000 atoms"));
+    six_rings(&output);
+}
+
 #[test]
 fn cristobalite_is_exact() {
     let directory = tempfile::tempdir().expect("a directory");
@@ -104,16 +190,7 @@ fn cristobalite_is_exact() {
         let have = number(&found, name);
         assert!((have - value).abs() < 1e-4, "{name}: {have}, not {value}");
     }
-    // Twelve six-rings pass through every silicon, two for each; nothing smaller.
-    let rings = std::fs::read_to_string(output.join("rings.csv")).expect("rings");
-    for line in rings.lines().skip(1) {
-        let cells: Vec<f64> = line.split(',').map(|c| c.parse().expect("a number")).collect();
-        if cells[0] < 6.0 {
-            assert_eq!(cells[1..], [0.0; 3], "{line}");
-        } else if cells[0] == 6.0 {
-            assert_eq!(cells[1..], [2.0; 3], "{line}");
-        }
-    }
+    six_rings(&output);
     for file in [
         "radial",
         "running-coordination",
@@ -199,7 +276,7 @@ fn constraints_of_a_perfect_network() {
     let bonds = NeighborList::new(&whole, |a, b| if a == b { 0.0 } else { 1.8 }).expect("bonds");
     let silicon = whole.kinds.iter().filter(|&&k| k == 0).count() as f64;
     let oxygen = whole.len() as f64 - silicon;
-    let found = fulgurite::analysis::constraints(&whole, &bonds, 1, &[0]);
+    let found = fulgurite::analysis::constraints(&whole, &bonds, &[1], &[0]);
     assert!((found.stretching - 4.0 * silicon / (silicon + oxygen)).abs() < 1e-12);
     assert!((found.bending - (5.0 * silicon + oxygen) / (silicon + oxygen)).abs() < 1e-12);
 }
@@ -216,7 +293,7 @@ fn face_centred_cubic_is_exact() {
     // 24 angles of 60°, 12 of 90°, 24 of 120° and 6 of 180° between twelve neighbours.
     let mean = (24.0 * 60.0 + 12.0 * 90.0 + 24.0 * 120.0 + 6.0 * 180.0) / 66.0;
     assert!((number(&found, "mean angle Ar-Ar-Ar") - mean).abs() < 1e-6);
-    assert!(!output.join("rings.csv").exists(), "no network, no rings");
+    assert!(!output.join("rings.csv").exists(), "packed, no network: no rings");
 }
 
 #[test]
@@ -240,16 +317,18 @@ fn threads_and_tilts_change_nothing() {
     };
     let rings = |s: &Structure| {
         let bonds = NeighborList::new(s, |a, b| if a == b { 0.0 } else { 1.8 }).expect("bonds");
-        let graph = fulgurite::analysis::Graph::through_bridges(
+        let graph = PeriodicGraph::through_bridges(
+            s,
             &bonds,
             |atom| s.kinds[atom] == 0,
             |atom| s.kinds[atom] == 1,
         );
-        count_rings(&graph, RingKind::King, 6)
+        graph.unfolded(8).expect("small").count_rings(RingKind::Primitive)
     };
     let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().expect("a pool");
     assert_eq!(partials(&straight), pool.install(|| partials(&straight)));
     assert_eq!(rings(&straight), pool.install(|| rings(&straight)));
+    assert_eq!(rings(&straight), rings(&turned));
     for (p, q) in partials(&straight).iter().zip(&partials(&turned)) {
         for (x, y) in p.running.iter().zip(&q.running) {
             assert!((x - y).abs() < 1e-9 * (1.0 + x), "{:?}: {x} {y}", p.species);
@@ -284,6 +363,12 @@ fn bad_input_is_named() {
     refused(&[&large, "--set", "cavities.radii.Si=-1"], "must not be negative");
     refused(&[&large, "--set", "cavities.radii.Xe=1"], "there is no Xe");
     refused(&[&large, "--set", "rings.longest=2"], "cannot be counted");
+    refused(&[&large, "--set", "network.formers=['X']"], "given as a former, but there is no X");
+    let both = ["network.formers=['Si','O']", "network.bridges=['O']"];
+    refused(
+        &[&large, "--set", both[0], "--set", both[1]],
+        "O is given as a former and as a bridge",
+    );
     refused(&[&large, "--set", "frames.every=0"], "counted from 1");
     refused(&[&large, "--set", "frames.first=5"], "no frame to analyse");
     refused(&["absent.data"], "cannot read");

@@ -87,6 +87,13 @@ checkpoint = 0.037
 [analysis]
 structure = ["network", "rings", "shapes", "clusters", "voronoi"]
 structure_interval = 0.043
+[analysis.options.bonds]
+Si-O = 2.4
+[analysis.options.network]
+formers = ["Si"]
+[analysis.options.rings]
+kinds = ["king"]
+longest = 8
 [[stage]]
 name = "minimize"
 kind = "minimize"
@@ -327,6 +334,33 @@ fn directories_and_checkpoints_are_guarded() {
         std::fs::write(&path, bytes).expect("writable");
     }
     assert!(refused(&whole, &backend, true).contains("format 99"));
+}
+
+#[test]
+fn analyses_of_a_run_take_its_options() {
+    let plan = plan(&SILICATE.replace("duration = 0.2", "duration = 0.05"));
+    // They are part of what the run notes of itself.
+    let again = parse_run("again", &plan.resolved, Path::new(""), &[]).expect("a configuration");
+    assert_eq!(again.analysis, plan.analysis);
+    let directory = tempfile::tempdir().expect("a directory");
+    let output = directory.path().join("run");
+    uninterrupted(&plan, &CpuBackend::new(), &output);
+    let path = output.join("stages/melt/structure/rings.csv");
+    let rings = std::fs::read_to_string(path).expect("rings");
+    let lines: Vec<&str> = rings.lines().collect();
+    assert_eq!(lines[0], "ring size (formers),King (per former)");
+    assert_eq!(lines.len(), 7, "sizes 3 to 8");
+    // A bond for a species that the structure does not have is found before the stage is run.
+    let wrong = parse_run(
+        "wrong",
+        &SILICATE.replace("(Na2O)30(SiO2)70", "SiO2").replace("Si-O = 2.4", "Na-O = 3.0"),
+        Path::new(""),
+        &[],
+    );
+    let options = RunOptions { output: directory.path().join("x"), resume: false, interrupt: None };
+    let error = run(&wrong.expect("a plan"), &CpuBackend::new(), &options, &mut Silent)
+        .expect_err("no sodium");
+    assert!(error.to_string().contains("Na-O, but there is no Na"), "{error}");
 }
 
 #[test]

@@ -237,6 +237,16 @@ pub struct Neighbor {
     pub distance: f64,
 }
 
+impl Neighbor {
+    /// Lattice vector from the cell of the atom `from`, whose neighbour this is, to the cell of the
+    /// neighbour, for positions as the structure has them.
+    pub fn image(&self, structure: &Structure, from: usize) -> [i64; 3] {
+        let (a, b) = (structure.positions[from], structure.positions[self.atom as usize]);
+        let beyond = [0, 1, 2].map(|k| self.vector[k] - (b[k] - a[k]));
+        structure.simulation_box.difference_to_fractional(beyond).map(|x| x.round() as i64)
+    }
+}
+
 /// Neighbours of every atom within a cutoff for each pair of species, nearest first.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NeighborList {

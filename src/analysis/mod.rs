@@ -2,6 +2,7 @@
 
 mod agreement;
 mod angles;
+mod bond_graph;
 pub(crate) mod cells;
 mod coordination;
 pub mod curves;
@@ -25,6 +26,7 @@ mod wave_vectors;
 
 pub use agreement::{parse_curve, r_chi, r_chi_of_partials};
 pub use angles::{AngleDistribution, angle};
+pub use bond_graph::{PeriodicGraph, UnfoldedGraph};
 pub use cells::{Neighbor, NeighborList};
 pub use coordination::{Bonding, bonding};
 pub use density_waves::{DensityWave, density_waves};

@@ -1,4 +1,5 @@
-//! The network of an oxide glass: formers, oxygens, Qⁿ, clusters, constraints.
+//! The network of a glass: formers, the oxygens (or other bridges) between them, Qⁿ, clusters,
+//! constraints.
 
 use std::collections::BTreeMap;
 
@@ -7,10 +8,11 @@ use serde::{Deserialize, Serialize};
 use super::cells::NeighborList;
 use crate::system::Structure;
 
-/// Oxygens by the number of network formers they are bonded to, and Qⁿ of the formers.
+/// Bridges (oxygens in oxide glasses) by the number of network formers they are bonded to, and Qⁿ
+/// of the formers.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Network {
-    /// Oxygens without a former.
+    /// Oxygens (or other bridges) without a former.
     pub free: u64,
     /// Oxygens with one.
     pub non_bridging: u64,
@@ -23,19 +25,19 @@ pub struct Network {
 }
 
 impl Network {
-    /// Adds a frame; species numbers of oxygen and of the formers.
+    /// Adds a frame; species numbers of the bridges and of the formers.
     pub fn add(
         &mut self,
         structure: &Structure,
         bonds: &NeighborList,
-        oxygen: u16,
+        bridges: &[u16],
         formers: &[u16],
     ) {
         let is_former = |atom: u32| formers.contains(&structure.kinds[atom as usize]);
         let count = |atom: usize| bonds.of(atom).iter().filter(|n| is_former(n.atom)).count();
         for atom in 0..structure.len() {
             let kind = structure.kinds[atom];
-            if kind == oxygen {
+            if bridges.contains(&kind) {
                 match count(atom) {
                     0 => self.free += 1,
                     1 => self.non_bridging += 1,
@@ -47,7 +49,8 @@ impl Network {
                     .of(atom)
                     .iter()
                     .filter(|n| {
-                        structure.kinds[n.atom as usize] == oxygen && count(n.atom as usize) >= 2
+                        bridges.contains(&structure.kinds[n.atom as usize])
+                            && count(n.atom as usize) >= 2
                     })
                     .count();
                 *self.q.entry((kind, n as u32)).or_default() += 1;
@@ -94,11 +97,6 @@ pub fn clusters(
     let mut cluster = vec![usize::MAX; n];
     let mut cell = vec![[0i64; 3]; n];
     let mut found: Vec<(usize, Vec<[i64; 3]>)> = Vec::new();
-    let inverse = |from: usize, to: usize, vector: [f64; 3]| {
-        let (a, b) = (structure.positions[from], structure.positions[to]);
-        let d = [0, 1, 2].map(|k| vector[k] - (b[k] - a[k]));
-        structure.simulation_box.difference_to_fractional(d).map(|x| x.round() as i64)
-    };
     let mut stack = Vec::new();
     for start in 0..n {
         if cluster[start] != usize::MAX || !selected(start) {
@@ -115,7 +113,7 @@ pub fn clusters(
                 if !selected(other) {
                     continue;
                 }
-                let shift = inverse(atom, other, bond.vector);
+                let shift = bond.image(structure, atom);
                 let there = [0, 1, 2].map(|k| cell[atom][k] + shift[k]);
                 if cluster[other] == usize::MAX {
                     cluster[other] = id;
@@ -178,24 +176,25 @@ impl Constraints {
     }
 }
 
-/// Counts constraints in the network of formers and oxygens (Phillips, J. Non-Cryst. Solids 34,
+/// Counts constraints in the network of formers and oxygens or other bridges (Phillips, J. Non-Cryst. Solids 34,
 /// 153 (1979), doi:10.1016/0022-3093(79)90033-4): one for the length of each former–oxygen bond,
 /// 2r − 3 for the angles at an atom with r ≥ 2 of them. Modifiers and their bonds do not count,
 /// so that an ideal (Na₂O)ₓ(SiO₂)₁₋ₓ has (11 − 12x)/(3 − 2x). NaN without network atoms.
 pub fn constraints(
     structure: &Structure,
     bonds: &NeighborList,
-    oxygen: u16,
+    bridges: &[u16],
     formers: &[u16],
 ) -> Constraints {
     let mut by_bonds = Vec::new();
     for atom in 0..structure.len() {
         let kind = structure.kinds[atom];
         let is_former = formers.contains(&kind);
-        if kind != oxygen && !is_former {
+        if !bridges.contains(&kind) && !is_former {
             continue;
         }
-        let partner = |n: u16| if is_former { n == oxygen } else { formers.contains(&n) };
+        let partners = if is_former { bridges } else { formers };
+        let partner = |n: u16| partners.contains(&n);
         let r = bonds.of(atom).iter().filter(|n| partner(structure.kinds[n.atom as usize])).count();
         if by_bonds.len() <= r {
             by_bonds.resize(r + 1, 0);

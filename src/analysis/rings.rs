@@ -4,8 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rayon::prelude::*;
 
-use super::cells::NeighborList;
-
 /// Which closed paths count as rings.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
@@ -34,8 +32,8 @@ impl RingKind {
     }
 }
 
-/// A graph in compressed rows: the network that rings are looked for in. Periodic images of an
-/// atom are the same node, so rings longer than the box is wide may close through its boundary.
+/// A graph in compressed rows: the network that rings are looked for in. It knows no periodic
+/// images; [`PeriodicGraph`](super::PeriodicGraph) does.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Graph {
     starts: Vec<u32>,
@@ -57,28 +55,6 @@ impl Graph {
             starts[k] += starts[k - 1];
         }
         Self { starts, ends: both.into_iter().map(|(_, b)| b).collect() }
-    }
-
-    /// Formers joined where they share an oxygen (any bridging species): ring sizes count formers,
-    /// as usual for oxide glasses.
-    pub fn through_bridges(
-        bonds: &NeighborList,
-        is_former: impl Fn(usize) -> bool,
-        is_bridge: impl Fn(usize) -> bool,
-    ) -> Self {
-        let mut edges = Vec::new();
-        for bridge in (0..bonds.len()).filter(|&a| is_bridge(a)) {
-            let formers: Vec<u32> = bonds
-                .of(bridge)
-                .iter()
-                .map(|n| n.atom)
-                .filter(|&n| is_former(n as usize))
-                .collect();
-            for (k, &a) in formers.iter().enumerate() {
-                edges.extend(formers[k + 1..].iter().map(|&b| (a, b)));
-            }
-        }
-        Self::new(bonds.len(), edges)
     }
 
     /// Neighbours of a node.

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::document::{Document, Override};
-use crate::analysis::suite::AnalysisPlan;
+use crate::analysis::suite::{AnalysisPlan, StructureOptions};
 use crate::error::{Error, Result};
 
 /// Reads and checks a configuration; without a file only the overrides count. Paths of reference
@@ -26,47 +26,49 @@ pub fn load_analysis(path: Option<&Path>, overrides: &[Override]) -> Result<Anal
     Ok(plan)
 }
 
-fn check(document: &Document, plan: &AnalysisPlan) -> Result<()> {
+/// Checks what an analysis of structure can be told; `prefix` is where it stands in the document.
+pub(super) fn check_structure(
+    document: &Document,
+    prefix: &str,
+    options: &StructureOptions,
+) -> Result<()> {
+    let at = |key: &str| format!("{prefix}{key}");
     for (key, value) in [
-        ("radial.r_max", plan.radial.r_max),
-        ("radial.bin", plan.radial.bin),
-        ("angles.bin", Some(plan.angles.bin)),
-        ("scattering.q_max", plan.scattering.q_max),
-        ("scattering.bin", Some(plan.scattering.bin)),
-        ("cavities.grid", Some(plan.cavities.grid)),
-        ("dynamics.interval", plan.dynamics.interval),
-        ("dynamics.timestep", plan.dynamics.timestep),
-        ("dynamics.overlap_length", plan.dynamics.overlap_length),
-        ("dynamics.longest", plan.dynamics.longest),
+        ("radial.r_max", options.radial.r_max),
+        ("radial.bin", options.radial.bin),
+        ("angles.bin", Some(options.angles.bin)),
+        ("scattering.q_max", options.scattering.q_max),
+        ("scattering.bin", Some(options.scattering.bin)),
+        ("cavities.grid", Some(options.cavities.grid)),
     ] {
         if let Some(value) = value {
-            document.positive(key, value)?;
+            document.positive(&at(key), value)?;
         }
     }
-    document.not_negative("cavities.probe", plan.cavities.probe)?;
-    for (name, &radius) in &plan.cavities.radii {
-        document.not_negative(&format!("cavities.radii.{name}"), radius)?;
+    document.not_negative(&at("cavities.probe"), options.cavities.probe)?;
+    for (name, &radius) in &options.cavities.radii {
+        document.not_negative(&at(&format!("cavities.radii.{name}")), radius)?;
     }
-    for (name, length) in &plan.scattering.lengths {
+    for (name, length) in &options.scattering.lengths {
         if !length.is_finite() {
             return Err(document.error(
-                &format!("scattering.lengths.{name}"),
+                &at(&format!("scattering.lengths.{name}")),
                 format!("{length} is not a scattering length"),
                 "give a number of femtometres: Li = -2.22",
             ));
         }
     }
-    for (name, numbers) in &plan.scattering.form_factors {
+    for (name, numbers) in &options.scattering.form_factors {
         if numbers.len() % 2 == 0 || numbers.iter().any(|x| !x.is_finite()) {
             return Err(document.error(
-                &format!("scattering.form_factors.{name}"),
+                &at(&format!("scattering.form_factors.{name}")),
                 format!("{} numbers do not make a form factor", numbers.len()),
                 "give a1, b1, a2, b2 … and last c",
             ));
         }
     }
-    for (pair, &length) in &plan.bonds {
-        let key = format!("bonds.{pair}");
+    for (pair, &length) in &options.bonds {
+        let key = at(&format!("bonds.{pair}"));
         document.positive(&key, length)?;
         if pair.split_once('-').is_none_or(|(a, b)| a.is_empty() || b.is_empty()) {
             return Err(document.error(
@@ -76,13 +78,38 @@ fn check(document: &Document, plan: &AnalysisPlan) -> Result<()> {
             ));
         }
     }
-    let longest = plan.rings.longest;
+    let listed = |list: &Option<Vec<String>>| list.clone().unwrap_or_default();
+    let formers = listed(&options.network.formers);
+    if let Some(both) = listed(&options.network.bridges).iter().find(|name| formers.contains(name))
+    {
+        return Err(document.error(
+            &at("network.bridges"),
+            format!("{both} is given as a former and as a bridge"),
+            "bridges join formers: name every species once",
+        ));
+    }
+    let longest = options.rings.longest;
     if !(3..=100).contains(&longest) {
         return Err(document.error(
-            "rings.longest",
+            &at("rings.longest"),
             format!("rings of up to {longest} cannot be counted"),
             "give a size from 3 to 100",
         ));
+    }
+    Ok(())
+}
+
+fn check(document: &Document, plan: &AnalysisPlan) -> Result<()> {
+    check_structure(document, "", &plan.options())?;
+    for (key, value) in [
+        ("dynamics.interval", plan.dynamics.interval),
+        ("dynamics.timestep", plan.dynamics.timestep),
+        ("dynamics.overlap_length", plan.dynamics.overlap_length),
+        ("dynamics.longest", plan.dynamics.longest),
+    ] {
+        if let Some(value) = value {
+            document.positive(key, value)?;
+        }
     }
     for key in ["frames.first", "frames.last", "frames.every"] {
         let value = match key {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::analysis::suite::AnalysisKind;
+use crate::analysis::suite::{AnalysisKind, StructureOptions};
 use crate::dynamics::{Ensemble, MinimizeMethod, TemperatureSchedule};
 use crate::potential::ForceField;
 
@@ -86,6 +86,8 @@ pub struct Analysis {
     pub measure: Vec<Measurement>,
     /// Analyses of structure of each stage with dynamics.
     pub structure: Vec<AnalysisKind>,
+    /// How these analyses are made.
+    pub options: StructureOptions,
     /// Steps between the frames that they see in the settled half of a stage; 0: its end alone.
     pub structure_interval: u64,
     /// Wave vectors of scattering functions; empty: the first peak of S(q) where a stage begins.

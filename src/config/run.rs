@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use super::analyze::check_structure;
 use super::document::{Document, Override, suggestion};
 use super::forcefield::load_force_field_beside;
 use super::plan::{
@@ -50,7 +51,8 @@ pub fn parse_run(
     let start = reader.start(&raw, directory)?;
     let timestep = reader.timestep(&mut raw)?;
     let longest = force_field.coulomb.map_or(0.0, |c| c.cutoff).max(force_field.cutoff);
-    let stages = StageReader { reader, timestep, raw: &raw, cutoff: longest };
+    let species = force_field.species.iter().map(|s| s.name.as_str()).collect();
+    let stages = StageReader { reader, timestep, raw: &raw, cutoff: longest, species };
     let output = stages.output()?;
     let analysis = stages.analysis()?;
     let ensemble = stages.ensemble()?;
@@ -186,6 +188,8 @@ struct StageReader<'a> {
     raw: &'a RunText,
     /// Longest cutoff: the length that defaults are measured in.
     cutoff: f64,
+    /// Species of the force field.
+    species: Vec<&'a str>,
 }
 
 impl StageReader<'_> {
@@ -263,6 +267,25 @@ impl StageReader<'_> {
                 ));
             }
         }
+        check_structure(d, "analysis.options.", &a.options)?;
+        for name in a.options.species() {
+            if !self.species.contains(&name) {
+                return Err(d.error(
+                    "analysis.options",
+                    format!(
+                        "the options of analyses name {name}, which the force field does not have"
+                    ),
+                    format!("its species: {}", self.species.join(", ")),
+                ));
+            }
+        }
+        if a.structure.is_empty() && d.has("analysis.options") {
+            return Err(d.error(
+                "analysis.options",
+                "options of analyses are given, but no analysis",
+                "choose analyses: structure = [\"rings\", \"angles\"] in [analysis]",
+            ));
+        }
         // 4 fs sees vibrations up to 125 THz; 2 ps tells lines 0.5 THz apart.
         let vibrations = self
             .interval("analysis.vibrations_interval", a.vibrations_interval, 4.0 * self.timestep)?
@@ -278,6 +301,7 @@ impl StageReader<'_> {
             rdf_bin,
             displacement_bin: length("displacement_bin", a.displacement_bin, self.cutoff / 80.0)?,
             structure: a.structure.clone(),
+            options: a.options.clone(),
             structure_interval: self.interval(
                 "analysis.structure_interval",
                 Some(a.structure_interval.unwrap_or(0.0)),

@@ -1,6 +1,6 @@
 //! The run configuration as it is written in TOML, before its numbers are checked.
 
-use crate::analysis::suite::AnalysisKind;
+use crate::analysis::suite::{AnalysisKind, StructureOptions};
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -101,6 +101,13 @@ pub(super) struct AnalysisText {
     pub overlap_length: Option<f64>,
     pub vibrations_interval: Option<f64>,
     pub vibrations_longest: Option<f64>,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub options: StructureOptions,
+}
+
+/// What says nothing is not written, so that the text of runs without it stays as it was.
+fn is_default(options: &StructureOptions) -> bool {
+    *options == StructureOptions::default()
 }
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]

@@ -81,10 +81,14 @@ impl Sampler {
         } else {
             None
         };
-        let suite = AnalysisPlan {
-            units,
-            analyses: Some(analysis.structure.clone()),
-            ..AnalysisPlan::default()
+        let suite = if analysis.structure.is_empty() {
+            None
+        } else {
+            let chosen = analysis.structure.clone();
+            let plan = AnalysisPlan::with_options(units, chosen, &analysis.options);
+            let suite = Suite::new(&plan)?;
+            suite.expect(structure)?;
+            Some(suite)
         };
         Ok(Self {
             start: unwrapped(structure),
@@ -92,7 +96,7 @@ impl Sampler {
             msd: Vec::new(),
             motion,
             velocities,
-            structure: (!analysis.structure.is_empty()).then(|| Suite::new(&suite)).transpose()?,
+            structure: suite,
         })
     }
 

@@ -4,14 +4,19 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::NetworkOptions;
 use crate::analysis::PartialRdf;
 use crate::error::{Error, Result};
 use crate::system::Structure;
 
 /// Anions of glasses: bonds join them to everything else.
-const ANIONS: [&str; 6] = ["O", "F", "S", "Cl", "Se", "Te"];
-/// Network formers of oxide glasses.
-const FORMERS: [&str; 5] = ["Si", "Ge", "P", "B", "Al"];
+const ANIONS: [&str; 6] = ["O", "F", "Cl", "S", "Se", "Te"];
+/// Beside these, chalcogens are cations: tellurium in tellurite glasses.
+const STRONGEST: [&str; 2] = ["O", "F"];
+const CHALCOGENS: [&str; 3] = ["S", "Se", "Te"];
+/// Network formers (Zachariasen, J. Am. Chem. Soc. 54, 3841 (1932), doi:10.1021/ja01349a006, names
+/// B, Si, Ge, P, As, Sb), with Al, and Be and Te, which form fluoride and tellurite glasses.
+const FORMERS: [&str; 9] = ["Si", "Ge", "P", "B", "Al", "As", "Sb", "Be", "Te"];
 
 /// Pairs of species that form bonds, with the longest bond of each.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -20,16 +25,77 @@ pub struct BondCutoffs {
     pub names: Vec<String>,
     /// Longest bond by species numbers, the smaller first.
     pub lengths: BTreeMap<(u16, u16), f64>,
-    /// The species that joins formers, if there is one: oxygen.
-    pub oxygen: Option<u16>,
+    /// Pairs that would form bonds, had their g(r) a clear first minimum.
+    pub unclear: Vec<(u16, u16)>,
+    /// Ligands of sites, which bonds join to everything else; without any, bonds join all species.
+    pub anions: Vec<u16>,
+    /// Anions that join formers: oxygen in oxide glasses.
+    pub bridges: Vec<u16>,
     /// Network formers.
     pub formers: Vec<u16>,
+    /// Formers are to be joined directly, by their own bonds.
+    pub direct: bool,
 }
 
 impl BondCutoffs {
     /// Lengths as given; the others end at the first minimum of the pair's g(r) in this structure.
     /// With anions, bonds join them to everything else; otherwise any two species.
-    pub fn find(structure: &Structure, given: &[([String; 2], f64)]) -> Result<Self> {
+    pub fn find(
+        structure: &Structure,
+        given: &[([String; 2], f64)],
+        network: &NetworkOptions,
+    ) -> Result<Self> {
+        let roles = Self::roles(structure, given, network)?;
+        let names: Vec<String> = structure.species.iter().map(|s| s.name.clone()).collect();
+        let counts = structure.counts();
+        let length = |x: &String, y: &String| {
+            given
+                .iter()
+                .find(|([a, b], _)| (a == x && b == y) || (a == y && b == x))
+                .map(|(_, length)| *length)
+        };
+        let anion = |kind: u16| roles.anions.contains(&kind);
+        let kinds = names.len() as u16;
+        // Smooth enough for the search, sharp enough for bonds.
+        let mean_distance = (structure.simulation_box.volume() / structure.len() as f64).cbrt();
+        let mut rdf =
+            PartialRdf::with_images(structure, 3.0 * mean_distance, 0.01 * mean_distance)?;
+        rdf.add(structure)?;
+        let partials = rdf.partials();
+        let (mut lengths, mut unclear) = (BTreeMap::new(), Vec::new());
+        for a in 0..kinds {
+            for b in a..kinds {
+                let (first, second) = (&names[usize::from(a)], &names[usize::from(b)]);
+                let given = length(first, second);
+                if given.is_none() && !roles.anions.is_empty() && anion(a) == anion(b) {
+                    continue;
+                }
+                let found = partials
+                    .iter()
+                    .find(|p| p.species[0] == *first && p.species[1] == *second)
+                    .and_then(|p| p.first_minimum());
+                match given.or(found) {
+                    Some(cutoff) => {
+                        lengths.insert((a, b), cutoff);
+                    }
+                    None if counts[usize::from(a)] > 0 && counts[usize::from(b)] > 0 => {
+                        unclear.push((a, b));
+                    }
+                    None => {}
+                }
+            }
+        }
+        let Roles { anions, bridges, formers } = roles;
+        let direct = network.bridges.as_ref().is_some_and(Vec::is_empty);
+        Ok(Self { names, lengths, unclear, anions, bridges, formers, direct })
+    }
+
+    /// What the species are; those that bond lengths and the network name must be there.
+    pub(super) fn roles(
+        structure: &Structure,
+        given: &[([String; 2], f64)],
+        network: &NetworkOptions,
+    ) -> Result<Roles> {
         let names: Vec<String> = structure.species.iter().map(|s| s.name.clone()).collect();
         for ([a, b], _) in given {
             if let Some(unknown) = [a, b].into_iter().find(|name| !names.contains(name)) {
@@ -39,43 +105,20 @@ impl BondCutoffs {
                 ));
             }
         }
-        let length = |x: &String, y: &String| {
-            given
-                .iter()
-                .find(|([a, b], _)| (a == x && b == y) || (a == y && b == x))
-                .map(|(_, length)| *length)
-        };
-        let anion = |name: &String| ANIONS.contains(&name.as_str());
-        let counts = structure.counts();
-        let any_anion = names.iter().zip(&counts).any(|(n, &count)| count > 0 && anion(n));
-        let kinds = names.len() as u16;
-        // Smooth enough for the search, sharp enough for bonds.
-        let mean_distance = (structure.simulation_box.volume() / structure.len() as f64).cbrt();
-        let mut rdf =
-            PartialRdf::with_images(structure, 3.0 * mean_distance, 0.01 * mean_distance)?;
-        rdf.add(structure)?;
-        let partials = rdf.partials();
-        let mut lengths = BTreeMap::new();
-        for a in 0..kinds {
-            for b in a..kinds {
-                let (first, second) = (&names[usize::from(a)], &names[usize::from(b)]);
-                let given = length(first, second);
-                if given.is_none() && any_anion && anion(first) == anion(second) {
-                    continue;
-                }
-                let found = partials
-                    .iter()
-                    .find(|p| p.species[0] == *first && p.species[1] == *second)
-                    .and_then(|p| p.first_minimum());
-                if let Some(cutoff) = given.or(found) {
-                    lengths.insert((a, b), cutoff);
-                }
-            }
-        }
-        let number = |name: &str| names.iter().position(|n| n == name).map(|k| k as u16);
-        let present = |kind: &u16| counts[usize::from(*kind)] > 0;
-        let formers = FORMERS.iter().filter_map(|name| number(name)).filter(present).collect();
-        Ok(Self { lengths, oxygen: number("O").filter(present), formers, names })
+        Roles::find(&names, &structure.counts(), network)
+    }
+
+    /// What a reader should know of the bonds that were not found.
+    pub(super) fn remark(&self) -> Option<String> {
+        let pair = |&(a, b): &(u16, u16)| format!("{}-{}", self.name(a), self.name(b));
+        let pairs: Vec<String> = self.unclear.iter().map(pair).collect();
+        (!pairs.is_empty()).then(|| {
+            format!(
+                "no bonds of {}: g(r) of the first frame has no clear first minimum; `[bonds]` in a \
+                 configuration gives their length",
+                pairs.join(", ")
+            )
+        })
     }
 
     /// Longest bond of a pair; 0 where they form none.
@@ -90,7 +133,7 @@ impl BondCutoffs {
 
     /// True for oxygen and its like: the ligands of sites, not their centres.
     pub fn is_anion(&self, kind: u16) -> bool {
-        ANIONS.contains(&self.name(kind))
+        self.anions.contains(&kind)
     }
 
     /// Name of a species.
@@ -98,8 +141,116 @@ impl BondCutoffs {
         &self.names[usize::from(kind)]
     }
 
-    /// Oxygen and formers, where both are there: an oxide network.
-    pub fn network(&self) -> Option<(u16, &[u16])> {
-        self.oxygen.filter(|_| !self.formers.is_empty()).map(|o| (o, self.formers.as_slice()))
+    /// Bridges and formers, where both are there: a network of formers joined by oxygens or their
+    /// like.
+    pub fn network(&self) -> Option<(&[u16], &[u16])> {
+        let whole = !self.bridges.is_empty() && !self.formers.is_empty();
+        whole.then_some((self.bridges.as_slice(), self.formers.as_slice()))
+    }
+
+    /// One and several of the bridges in words: "oxygen" and "oxygens".
+    pub fn bridge_words(&self) -> (String, String) {
+        match self.bridges.as_slice() {
+            [one] if self.name(*one) == "O" => ("oxygen".into(), "oxygens".into()),
+            [one] => (self.name(*one).into(), format!("{} atoms", self.name(*one))),
+            _ => ("anion".into(), "anions".into()),
+        }
+    }
+}
+
+/// What the species of a structure are.
+pub(super) struct Roles {
+    anions: Vec<u16>,
+    bridges: Vec<u16>,
+    formers: Vec<u16>,
+}
+
+impl Roles {
+    fn find(names: &[String], counts: &[usize], network: &NetworkOptions) -> Result<Self> {
+        let number = |name: &str| {
+            let found = names.iter().position(|n| n == name).filter(|&k| counts[k] > 0);
+            found.map(|k| k as u16)
+        };
+        let known =
+            |names: &[&str]| -> Vec<u16> { names.iter().filter_map(|n| number(n)).collect() };
+        let given = |what: &str, list: &Option<Vec<String>>| -> Result<Option<Vec<u16>>> {
+            let Some(list) = list else { return Ok(None) };
+            let of = |name: &String| {
+                number(name).ok_or_else(|| {
+                    Error::input(
+                        format!("{name} is given as a {what}, but there is no {name}"),
+                        format!("species of the structure: {}", names.join(", ")),
+                    )
+                })
+            };
+            list.iter().map(of).collect::<Result<_>>().map(Some)
+        };
+        let bridges = given("bridge", &network.bridges)?;
+        let formers = given("former", &network.formers)?;
+        let is_former = |kind: &u16| formers.as_ref().is_some_and(|f| f.contains(kind));
+        let mut anions = known(&ANIONS);
+        if !known(&STRONGEST).is_empty() {
+            let cations = known(&CHALCOGENS);
+            anions.retain(|kind| !cations.contains(kind));
+        }
+        anions.retain(|kind| !is_former(kind));
+        let bridges = match bridges {
+            Some(bridges) if bridges.is_empty() => {
+                anions.clear();
+                bridges
+            }
+            Some(bridges) => {
+                anions.extend(&bridges);
+                anions.sort_unstable();
+                anions.dedup();
+                bridges
+            }
+            None => match number("O").filter(|oxygen| anions.contains(oxygen)) {
+                Some(oxygen) => vec![oxygen],
+                None => anions.clone(),
+            },
+        };
+        let mut formers = formers.unwrap_or_else(|| known(&FORMERS));
+        formers.retain(|kind| !anions.contains(kind));
+        Ok(Self { anions, bridges, formers })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Anions, bridges and formers by name.
+    fn roles(species: &[&str], formers: Option<&[&str]>, bridges: Option<&[&str]>) -> [String; 3] {
+        let names: Vec<String> = species.iter().map(|&n| n.to_owned()).collect();
+        let list = |l: Option<&[&str]>| l.map(|l| l.iter().map(|&n| n.to_owned()).collect());
+        let network = NetworkOptions { formers: list(formers), bridges: list(bridges) };
+        let found = Roles::find(&names, &vec![1; names.len()], &network).expect("known species");
+        [found.anions, found.bridges, found.formers]
+            .map(|l| l.iter().map(|&k| species[usize::from(k)]).collect::<Vec<_>>().join(" "))
+    }
+
+    #[test]
+    fn species_find_their_roles() {
+        for (species, wanted) in [
+            (&["Na", "Si", "O"][..], ["O", "O", "Si"]),
+            (&["Ge", "Se"], ["Se", "Se", "Ge"]),
+            (&["As", "S", "Se"], ["S Se", "S Se", "As"]),
+            (&["Be", "F"], ["F", "F", "Be"]),
+            // Tellurium is a cation in an oxide, an anion of germanium.
+            (&["Te", "O"], ["O", "O", "Te"]),
+            (&["Ge", "Te"], ["Te", "Te", "Ge"]),
+            (&["Na", "S", "O"], ["O", "O", ""]),
+            // Fluorine ends the network of an oxyfluoride glass.
+            (&["Al", "P", "O", "F"], ["O F", "O", "P Al"]),
+            (&["Si"], ["", "", "Si"]),
+            (&["1", "2"], ["", "", ""]),
+        ] {
+            assert_eq!(roles(species, None, None), wanted, "{species:?}");
+        }
+        assert_eq!(roles(&["1", "2"], Some(&["1"]), Some(&["2"])), ["2", "2", "1"]);
+        assert_eq!(roles(&["Zn", "Si", "O"], Some(&["Zn", "Si"]), None), ["O", "O", "Zn Si"]);
+        assert_eq!(roles(&["Al", "O", "F"], None, Some(&["O", "F"])), ["O F", "O F", "Al"]);
+        assert_eq!(roles(&["Ge", "Se"], Some(&["Ge", "Se"]), Some(&[])), ["", "", "Ge Se"]);
     }
 }

@@ -21,7 +21,7 @@ struct Sizes {
 }
 
 /// Sizes of clusters: of formers and oxygens, and of modifiers with the oxygens that are no
-/// bridges; without an oxide network, of all atoms that have a bond.
+/// bridges; without a network, of all atoms that have a bond.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct ClusterSizes {
     groups: BTreeMap<String, Sizes>,
@@ -59,16 +59,16 @@ impl Analysis for ClusterSizes {
         self.frames += 1;
         let bonds = view.bonds()?;
         let kinds = &view.structure.kinds;
-        let Some((oxygen, formers)) = view.cutoffs().network() else {
+        let Some((bridges, formers)) = view.cutoffs().network() else {
             return self.note("bonded atoms", view, &|atom| !bonds.of(atom).is_empty());
         };
         let is_former = |atom: usize| formers.contains(&kinds[atom]);
-        self.note("network", view, &|atom| is_former(atom) || kinds[atom] == oxygen)?;
-        let bridges =
+        self.note("network", view, &|atom| is_former(atom) || bridges.contains(&kinds[atom]))?;
+        let joins =
             |atom: usize| bonds.of(atom).iter().filter(|n| is_former(n.atom as usize)).count() >= 2;
         // Oxygens bridging two formers belong to the network, all other atoms to the channels.
         self.note("channels", view, &|atom| {
-            !is_former(atom) && (kinds[atom] != oxygen || !bridges(atom))
+            !is_former(atom) && (!bridges.contains(&kinds[atom]) || !joins(atom))
         })
     }
 

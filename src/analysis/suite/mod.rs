@@ -31,8 +31,8 @@ pub use dynamics::write_dynamics;
 pub use network::NetworkAnalysis;
 pub use output::{Output, Product};
 pub use plan::{
-    AnalysisKind, AnalysisPlan, AngleOptions, FrameSelection, RadialOptions, RingOptions,
-    ScatteringOptions,
+    AnalysisKind, AnalysisPlan, AngleOptions, FrameSelection, NetworkOptions, RadialOptions,
+    RingOptions, ScatteringOptions, StructureOptions,
 };
 pub use radial::Radial;
 pub use rings::Rings;
@@ -167,6 +167,7 @@ pub struct Suite {
     entries: Vec<Entry>,
     /// Bond lengths given, until the first frame completes them.
     given: Vec<([String; 2], f64)>,
+    network: NetworkOptions,
     cutoffs: Option<BondCutoffs>,
     /// Species names and kinds of the first frame.
     atoms: Option<(Vec<String>, Vec<u16>)>,
@@ -179,7 +180,13 @@ impl Suite {
     pub fn new(plan: &AnalysisPlan) -> Result<Self> {
         let given = plan.bond_lengths()?;
         let entries = plan.chosen().into_iter().filter_map(|k| Entry::new(k, plan)).collect();
-        Ok(Self { entries, given, cutoffs: None, atoms: None, frames: 0 })
+        let network = plan.network.clone();
+        Ok(Self { entries, given, network, cutoffs: None, atoms: None, frames: 0 })
+    }
+
+    /// Checks what the plan says of species before a frame of the structure is there.
+    pub fn expect(&self, structure: &Structure) -> Result<()> {
+        BondCutoffs::roles(structure, &self.given, &self.network).map(|_| ())
     }
 
     /// Number of analyses.
@@ -209,7 +216,7 @@ impl Suite {
         self.check(structure)?;
         let cutoffs = match self.cutoffs.take() {
             Some(cutoffs) => cutoffs,
-            None => BondCutoffs::find(structure, &self.given)?,
+            None => BondCutoffs::find(structure, &self.given, &self.network)?,
         };
         let view = View { structure, backend, cutoffs: &cutoffs, bonds: OnceCell::new() };
         for entry in &mut self.entries {
@@ -231,9 +238,16 @@ impl Suite {
                 "give a structure, or a trajectory with at least one frame",
             ));
         }
+        let mut remark = self.cutoffs.as_ref().and_then(BondCutoffs::remark);
         for entry in &self.entries {
-            output.begin(entry.get().kind());
+            let kind = entry.get().kind();
+            output.begin(kind);
             entry.get().finish(output)?;
+            if kind.uses_bonds()
+                && let Some(remark) = remark.take()
+            {
+                output.remark(remark);
+            }
         }
         Ok(())
     }
@@ -287,6 +301,26 @@ mod tests {
         let species = ["Si", "O"].map(|n| Species { name: n.into(), mass: None }).to_vec();
         let kinds = (0..90).map(|i| u16::from(i % 3 != 0)).collect();
         Structure::new(cell, species, kinds, positions).expect("sound")
+    }
+
+    /// Atoms at random have no first minimum of g(r), and hence no bonds: that is said once.
+    #[test]
+    fn pairs_without_bonds_are_named() {
+        let plan = AnalysisPlan {
+            analyses: Some(vec![AnalysisKind::Radial, AnalysisKind::Angles, AnalysisKind::Rings]),
+            ..AnalysisPlan::default()
+        };
+        let mut suite = Suite::new(&plan).expect("sound");
+        suite.accumulate(&frame(0), &ReferenceBackend::new(), |_| ()).expect("counted");
+        let directory = tempfile::tempdir().expect("a directory");
+        let mut output = Output::create(directory.path(), Units::METAL).expect("empty");
+        suite.finish(&mut output).expect("written");
+        let said: Vec<usize> = output
+            .products()
+            .iter()
+            .map(|p| p.remarks.iter().filter(|r| r.starts_with("no bonds of Si-O: ")).count())
+            .collect();
+        assert_eq!(said, [0, 1, 0]);
     }
 
     /// Every analysis survives a checkpoint between two frames without a trace.

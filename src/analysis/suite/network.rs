@@ -1,4 +1,5 @@
-//! The network of an oxide glass: oxygens by their formers, Qⁿ, topological constraints.
+//! The network of a glass: oxygens (or other bridges) by their formers, Qⁿ, topological
+//! constraints.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,6 +7,9 @@ use super::{Analysis, AnalysisKind, BondCutoffs, Output, View};
 use crate::analysis::{Constraints, Network, constraints};
 use crate::error::Result;
 use crate::plot::Figure;
+
+pub(super) const NO_NETWORK: &str =
+    "no former with a bridge: no network; `[network]` in a configuration names formers and bridges";
 
 /// Oxygens, Qⁿ and constraints.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -23,30 +27,32 @@ impl Analysis for NetworkAnalysis {
 
     fn accumulate(&mut self, view: &View<'_>) -> Result<()> {
         self.cutoffs.clone_from(view.cutoffs());
-        if let Some((oxygen, formers)) = self.cutoffs.network() {
+        if let Some((bridges, formers)) = self.cutoffs.network() {
             let (structure, bonds) = (view.structure, view.bonds()?);
-            self.network.add(structure, bonds, oxygen, formers);
-            self.constraints.push(constraints(structure, bonds, oxygen, formers));
+            self.network.add(structure, bonds, bridges, formers);
+            self.constraints.push(constraints(structure, bonds, bridges, formers));
         }
         Ok(())
     }
 
     fn finish(&self, output: &mut Output) -> Result<()> {
         if self.network.oxygens() == 0 {
-            output.remark("no oxygen and former: no oxide network");
+            output.remark(NO_NETWORK);
             return Ok(());
         }
         let oxygens = self.network.oxygens() as f64;
         let mut rows = Vec::new();
         let mut shares = Vec::new();
-        for (name, count) in [
-            ("free oxygen", self.network.free),
-            ("non-bridging oxygen", self.network.non_bridging),
-            ("bridging oxygen", self.network.bridging),
-            ("tricluster oxygen", self.network.triclusters),
+        let (one, several) = self.cutoffs.bridge_words();
+        for (role, count) in [
+            ("free", self.network.free),
+            ("non-bridging", self.network.non_bridging),
+            ("bridging", self.network.bridging),
+            ("tricluster", self.network.triclusters),
         ] {
-            output.number(name, count as f64 / oxygens, "share of oxygens");
-            rows.push(vec![name.to_owned(), String::new(), (count as f64 / oxygens).to_string()]);
+            let name = format!("{role} {one}");
+            output.number(&name, count as f64 / oxygens, format!("share of {several}"));
+            rows.push(vec![name, String::new(), (count as f64 / oxygens).to_string()]);
             shares.push((shares.len() as f64, count as f64 / oxygens));
         }
         let mut picture = Figure::new("", "n", "share of the formers");
@@ -69,11 +75,16 @@ impl Analysis for NetworkAnalysis {
             picture = picture.bars(format!("Qn, {name}"), points, 0.8);
         }
         output.text_table("network", &["what", "n", "share"].map(str::to_owned), rows)?;
-        output.picture("qn", &picture, "formers by the number of bridging oxygens around them")?;
-        let axis = "formers around an oxygen";
         output.picture(
-            "oxygens",
-            &Figure::new("", axis, "share of the oxygens").bars("", shares, 0.8),
+            "qn",
+            &picture,
+            &format!("formers by the number of bridging {several} around them"),
+        )?;
+        let (x, y) =
+            (format!("formers around one of the {several}"), format!("share of the {several}"));
+        output.picture(
+            if one == "oxygen" { "oxygens" } else { "bridges" },
+            &Figure::new("", x, y).bars("", shares, 0.8),
             "0 free, 1 non-bridging, 2 bridging, 3 or more a tricluster: the network is cut where \
              there is one",
         )?;

@@ -20,7 +20,7 @@ pub enum AnalysisKind {
     Coordination,
     /// Bond-angle distributions.
     Angles,
-    /// Oxygens, Qⁿ and constraints of an oxide network.
+    /// Bridges (oxygens), Qⁿ and constraints of a network of formers.
     Network,
     /// Ring statistics.
     Rings,
@@ -54,6 +54,19 @@ impl AnalysisKind {
         Self::Voronoi,
         Self::Cavities,
     ];
+
+    /// True where bonds decide the result.
+    pub(super) fn uses_bonds(self) -> bool {
+        matches!(
+            self,
+            Self::Coordination
+                | Self::Angles
+                | Self::Network
+                | Self::Rings
+                | Self::Shapes
+                | Self::Clusters
+        )
+    }
 
     /// Name in configurations.
     pub fn name(self) -> &'static str {
@@ -99,13 +112,24 @@ impl Default for AngleOptions {
     }
 }
 
+/// What the network is made of.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct NetworkOptions {
+    /// Network formers; default those of Si, Ge, P, B, Al, As, Sb, Be, Te that are there.
+    pub formers: Option<Vec<String>>,
+    /// What joins them; default oxygen, without oxygen the other anions. Bonds join bridges to
+    /// everything else. An empty list: formers are joined directly, and bonds join any two species.
+    pub bridges: Option<Vec<String>>,
+}
+
 /// Rings.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RingOptions {
     /// Definitions.
     pub kinds: Vec<RingKind>,
-    /// Longest ring looked for, formers.
+    /// Longest ring looked for, formers (atoms where there are no bridges).
     pub longest: usize,
 }
 
@@ -180,6 +204,35 @@ impl FrameSelection {
     }
 }
 
+/// How structure is analysed: what `analyze` and `[analysis.options]` of runs have in common.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct StructureOptions {
+    /// Longest bonds by pair.
+    pub bonds: BTreeMap<String, f64>,
+    /// What the network is made of.
+    pub network: NetworkOptions,
+    /// g(r).
+    pub radial: RadialOptions,
+    /// Bond angles.
+    pub angles: AngleOptions,
+    /// Rings.
+    pub rings: RingOptions,
+    /// S(Q).
+    pub scattering: ScatteringOptions,
+    /// Cavities.
+    pub cavities: CavityOptions,
+}
+
+impl StructureOptions {
+    /// Names of species that it speaks of.
+    pub fn species(&self) -> Vec<&str> {
+        let listed = [&self.network.formers, &self.network.bridges].into_iter().flatten().flatten();
+        let bonds = self.bonds.keys().flat_map(|pair| pair.split('-'));
+        listed.chain(self.cavities.radii.keys()).map(String::as_str).chain(bonds).collect()
+    }
+}
+
 /// What `analyze` computes. Everything has a default that suits the species.
 #[derive(Debug, Clone, PartialEq, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -196,6 +249,8 @@ pub struct AnalysisPlan {
     pub radial: RadialOptions,
     /// Bond angles.
     pub angles: AngleOptions,
+    /// What the network is made of.
+    pub network: NetworkOptions,
     /// Rings.
     pub rings: RingOptions,
     /// S(Q).
@@ -212,6 +267,41 @@ pub struct AnalysisPlan {
 }
 
 impl AnalysisPlan {
+    /// These analyses, of structures in these units.
+    pub fn with_options(
+        units: UnitSystem,
+        analyses: Vec<AnalysisKind>,
+        options: &StructureOptions,
+    ) -> Self {
+        let StructureOptions { bonds, network, radial, angles, rings, scattering, cavities } =
+            options.clone();
+        Self {
+            units,
+            analyses: Some(analyses),
+            bonds,
+            network,
+            radial,
+            angles,
+            rings,
+            scattering,
+            cavities,
+            ..Self::default()
+        }
+    }
+
+    /// What it has in common with a run.
+    pub fn options(&self) -> StructureOptions {
+        StructureOptions {
+            bonds: self.bonds.clone(),
+            network: self.network.clone(),
+            radial: self.radial.clone(),
+            angles: self.angles.clone(),
+            rings: self.rings.clone(),
+            scattering: self.scattering.clone(),
+            cavities: self.cavities.clone(),
+        }
+    }
+
     /// Longest distance of g(r).
     pub fn radial_cutoff(&self) -> f64 {
         self.radial.r_max.unwrap_or(match self.units {

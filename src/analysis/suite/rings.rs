@@ -1,27 +1,60 @@
-//! Ring statistics of a network of formers.
+//! Ring statistics of a network of formers, or of the bonds themselves.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 use super::{Analysis, AnalysisKind, Output, RingOptions, View};
-use crate::analysis::{Graph, RingKind, count_rings};
+use crate::analysis::{PeriodicGraph, RingKind};
 use crate::error::Result;
 use crate::plot::Figure;
 
-/// Rings of formers joined by oxygens; without an oxide network, of atoms joined by bonds.
+/// Atoms with more bonds than this on average are packed, not a network: triangles at every bond,
+/// and more shortest paths than can be walked.
+const MOST_BONDS: f64 = 5.0;
+
+/// Rings of formers joined by oxygens (or other bridges); without them, of atoms joined by bonds.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Rings {
     options: RingOptions,
     counts: BTreeMap<RingKind, BTreeMap<usize, u64>>,
     nodes: u64,
-    of_formers: bool,
+    /// What the rings are made of.
+    members: String,
+    /// Bonds of an atom, where they were too many.
+    packed: Option<f64>,
 }
 
 impl Rings {
     /// The definitions and sizes asked for.
     pub fn new(options: &RingOptions) -> Self {
-        Self { options: options.clone(), counts: BTreeMap::new(), nodes: 0, of_formers: true }
+        Self {
+            options: options.clone(),
+            counts: BTreeMap::new(),
+            nodes: 0,
+            members: String::new(),
+            packed: None,
+        }
+    }
+
+    /// The graph of a frame.
+    fn graph(&mut self, view: &View<'_>) -> Result<PeriodicGraph> {
+        let (structure, bonds, cutoffs) = (view.structure, view.bonds()?, view.cutoffs());
+        let kind = |atom: usize| structure.kinds[atom];
+        if let Some((bridges, formers)) = cutoffs.network() {
+            self.members = "formers".into();
+            return Ok(PeriodicGraph::through_bridges(
+                structure,
+                bonds,
+                |atom| formers.contains(&kind(atom)),
+                |atom| bridges.contains(&kind(atom)),
+            ));
+        }
+        self.members = "atoms".into();
+        let only_formers = cutoffs.direct && !cutoffs.formers.is_empty();
+        Ok(PeriodicGraph::of_bonds(structure, bonds, |atom| {
+            !bonds.of(atom).is_empty() && (!only_formers || cutoffs.formers.contains(&kind(atom)))
+        }))
     }
 }
 
@@ -31,47 +64,58 @@ impl Analysis for Rings {
     }
 
     fn accumulate(&mut self, view: &View<'_>) -> Result<()> {
-        let Some((oxygen, formers)) = view.cutoffs().network() else {
-            self.of_formers = false;
+        let graph = self.graph(view)?;
+        if self.members == "atoms" && graph.mean_degree() > MOST_BONDS {
+            self.packed = Some(graph.mean_degree());
+        }
+        if self.packed.is_some() {
             return Ok(());
-        };
-        let kind = |atom: usize| view.structure.kinds[atom];
-        let is_former = |atom: usize| formers.contains(&kind(atom));
-        let graph = Graph::through_bridges(view.bonds()?, is_former, |a| kind(a) == oxygen);
+        }
+        self.nodes += graph.len() as u64;
+        let unfolded = graph.unfolded(self.options.longest)?;
         for &kind in &self.options.kinds {
             let sum = self.counts.entry(kind).or_default();
-            for (size, count) in count_rings(&graph, kind, self.options.longest) {
+            for (size, count) in unfolded.count_rings(kind) {
                 *sum.entry(size).or_default() += count;
             }
         }
-        self.nodes += (0..view.structure.len()).filter(|&a| is_former(a)).count() as u64;
         Ok(())
     }
 
     fn finish(&self, output: &mut Output) -> Result<()> {
-        if !self.of_formers {
-            output.remark("no oxygen and former: no rings of an oxide network");
+        if let Some(bonds) = self.packed {
+            output.remark(format!(
+                "no formers with bridges, and atoms have {bonds:.1} bonds on average: no rings \
+                 beyond {MOST_BONDS}; `[network]` in a configuration names formers and bridges"
+            ));
             return Ok(());
         }
-        let mut header = vec!["ring size (formers)".to_owned()];
+        if self.nodes == 0 {
+            output.remark("no atom has a bond: no rings");
+            return Ok(());
+        }
+        let members = &self.members;
+        let each = members.trim_end_matches('s');
+        let size = format!("ring size ({members})");
+        let mut header = vec![size.clone()];
         let mut rows: Vec<Vec<f64>> =
             (3..=self.options.longest).map(|size| vec![size as f64]).collect();
-        let mut picture = Figure::new("", "ring size (formers)", "rings per former");
+        let mut picture = Figure::new("", size, format!("rings per {each}"));
         for (kind, counts) in &self.counts {
             let name = kind.name();
-            header.push(format!("{name} (per former)"));
+            header.push(format!("{name} (per {each})"));
             let mut points = Vec::new();
             for (row, size) in rows.iter_mut().zip(3..) {
                 let count = counts.get(&size).copied().unwrap_or(0);
-                let each = count as f64 / self.nodes.max(1) as f64;
-                row.push(each);
-                points.push((size as f64, each));
+                let share = count as f64 / self.nodes.max(1) as f64;
+                row.push(share);
+                points.push((size as f64, share));
             }
             let (sum, sizes) = counts.iter().fold((0.0, 0.0), |(n, s), (&size, &c)| {
                 (n + c as f64, s + (size as f64) * c as f64)
             });
             if sum > 0.0 {
-                output.number(format!("mean ring size, {name}"), sizes / sum, "formers");
+                output.number(format!("mean ring size, {name}"), sizes / sum, members);
             }
             picture = picture.line("", points.clone());
             let last = picture.series_count() - 1;
@@ -79,13 +123,13 @@ impl Analysis for Rings {
         }
         output.table("rings", &header, &rows)?;
         output.remark(format!(
-            "rings of up to {} formers; those longer than the box is wide may close through its boundary",
+            "rings of up to {} {members}; paths that close only through the periodic boundary are no rings",
             self.options.longest
         ));
         output.picture(
             "rings",
             &picture,
-            "sizes of closed paths through formers; cristobalite has 6",
+            &format!("sizes of closed paths through {members}; cristobalite has 6"),
         )
     }
 }
