@@ -529,6 +529,21 @@ fn agreement_with_references_is_measured() {
     column("radial.csv", "g Na-O", 1.0 / 1.1, "scaled.csv");
     column("radial.csv", "g total", 2.0, "total.csv");
     column("scattering.csv", "S neutron", 1.0, "s.csv");
+    column("scattering.csv", "S number", 1.0, "s-total.csv");
+    column("reduced.csv", "G number (1/Å²)", 1.0, "reduced-total.csv");
+    column("reduced-from-scattering.csv", "G xray (1/Å²)", 1.0, "reduced-xray.csv");
+    // G = 4πρr(g − 1) of a pair, from its g.
+    let atoms = fulgurite::io::read_structure(glass).expect("the glass");
+    let density = atoms.len() as f64 / atoms.simulation_box.volume();
+    let same = std::fs::read_to_string(path("same.csv")).expect("written");
+    let mut reduced = String::new();
+    for line in same.lines().skip(1) {
+        let (r, g) = line.split_once(',').expect("two columns");
+        let (r, g) = (r.parse::<f64>().expect("r"), g.parse::<f64>().expect("g"));
+        reduced
+            .push_str(&format!("{r} {}\n", 4.0 * std::f64::consts::PI * density * r * (g - 1.0)));
+    }
+    std::fs::write(path("reduced-pair.csv"), reduced).expect("written");
     let config = r#"
 analyses = ["agreement"]
 [scattering]
@@ -550,6 +565,23 @@ ranges = [[0.0, 2.1]]
 file = "s.csv"
 curve = "S"
 of = "neutron"
+[[reference]]
+file = "s-total.csv"
+curve = "S"
+of = "total"
+[[reference]]
+file = "reduced-total.csv"
+curve = "G"
+of = "total"
+[[reference]]
+file = "reduced-pair.csv"
+curve = "G"
+of = "Si-O"
+[[reference]]
+file = "reduced-xray.csv"
+curve = "G"
+of = "xray"
+from = "S"
 "#;
     std::fs::write(path("a.toml"), config).expect("written");
     let output = path("second");
@@ -569,6 +601,10 @@ of = "neutron"
         ("R_chi of g Na-O, from 2.1", 10.0),
         ("R_chi of g total, below 2.1", 50.0),
         ("R_chi of S neutron, everywhere", 0.0),
+        ("R_chi of S total, everywhere", 0.0),
+        ("R_chi of G total, everywhere", 0.0),
+        ("R_chi of G Si-O, from 2.1", 0.0),
+        ("R_chi of G(S) xray, everywhere", 0.0),
         // √((0² + 10²)/2)
         ("R_chi of the pairs' g, everywhere", 50.0f64.sqrt()),
     ] {
@@ -576,17 +612,23 @@ of = "neutron"
         assert!((have - value).abs() < 1e-9, "{name}: {have}, not {value}");
     }
     assert!(output.join("agreement.csv").exists() && output.join("agreement-4.svg").exists());
-    let wrong = config.replace("Na-O", "Na-Xe");
-    std::fs::write(path("b.toml"), wrong).expect("written");
-    analyze()
-        .arg(glass)
-        .arg("--config")
-        .arg(path("b.toml"))
-        .arg("--output")
-        .arg(path("third"))
-        .assert()
-        .code(2)
-        .stderr(contains("there is no curve `g Na-Xe` to compare with").and(contains("g Na-O")));
+    let refused = |from: &str, to: &str, cause: &str, remedy: &str| {
+        std::fs::write(path("b.toml"), config.replace(from, to)).expect("written");
+        let mut command = analyze();
+        command.arg(glass).arg("--config").arg(path("b.toml")).arg("--output").arg(path("third"));
+        command.assert().code(2).stderr(contains(cause).and(contains(remedy)));
+        // The next try finds nothing in its way.
+        let left = std::fs::read_dir(path("third")).map_or(0, Iterator::count);
+        assert_eq!(left, 0, "{from} -> {to}");
+    };
+    let absent = "there is no curve `g Na-Xe` to compare with";
+    refused("\"Na-O\"", "\"Na-Xe\"", absent, "g Na-O");
+    refused("scaled.csv", "absent.csv", "cannot read", "help: ");
+    refused("\"neutron\"", "\"neutrons\"", "`neutrons` names no curve", "neutron, xray or number");
+    refused("\"xray\"", "\"Si-O\"", "is not transformed to a G of Si-O", "leave `from` out");
+    refused("\"neutron\"", "\"neutron\"\nfrom = \"S\"", "`from` belongs to", "leave `from` out");
+    // Found out only when all is done: no point of the reference lies in a range.
+    refused("[[0.0, 2.1]]", "[[90.0, 91.0]]", "no point in common from 90 to 91", "same unit");
 }
 
 #[test]
@@ -692,4 +734,84 @@ fn trajectories_and_runs_find_what_suits_them() {
         .assert()
         .success()
         .stdout(contains("2 frames; tables"));
+}
+
+/// Glasses of two quench rates have no mean.
+#[test]
+fn members_of_several_rates_are_not_averaged() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let run = directory.path().join("run");
+    let write = |member: &str| {
+        std::fs::create_dir_all(run.join(member)).expect("a directory");
+        let path = run.join(member).join("final.data");
+        write_structure(path, &cristobalite(1), UnitSystem::Metal).expect("written");
+    };
+    let analyze_run = || {
+        let mut command = analyze();
+        let output = directory.path().join("output");
+        command.arg(&run).args(["--only", "coordination"]).arg("--output").arg(output);
+        command.assert()
+    };
+    for member in ["rate-1-seed-1", "rate-1-seed-2", "rate-10-seed-1"] {
+        write(member);
+    }
+    let named = "(rate 1: rate-1-seed-1 rate-1-seed-2; rate 10: rate-10-seed-1)";
+    analyze_run().code(2).stderr(contains("holds glasses of 2 quench rates").and(contains(named)));
+    // What the run says of itself counts more than names.
+    let of = |directory: &str, seed: u64, rate: f64| {
+        serde_json::json!({
+            "directory": directory, "seed": seed, "rate": rate,
+            "checks": [], "stages": [], "branches": []
+        })
+    };
+    for (rate, accepted) in [(2.0, false), (1.0, true)] {
+        let members = vec![
+            of("rate-1-seed-1", 1, 1.0),
+            of("rate-1-seed-2", 2, 1.0),
+            of("rate-10-seed-1", 1, rate),
+        ];
+        let summary = serde_json::json!({
+            "title": "", "members": members, "means": {}, "all_checks_passed": true
+        });
+        std::fs::write(run.join("summary.json"), summary.to_string()).expect("written");
+        if accepted {
+            analyze_run().success().stdout(contains("3 frames; tables"));
+        } else {
+            analyze_run().code(2).stderr(contains("rate 2: rate-10-seed-1"));
+        }
+    }
+}
+
+/// Files of a run say their units; an atom is no neighbour of itself.
+#[test]
+fn runs_in_reduced_units_are_recognised() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let run = directory.path().join("run");
+    let sites: Vec<(u16, [f64; 3])> = FACES.iter().map(|&f| (0, f)).collect();
+    let mut mixture = crystal(1.6, 2, &["A", "B"], &sites);
+    mixture.kinds[0] = 1;
+    mixture.species.iter_mut().for_each(|s| s.mass = Some(1.0));
+    // As many frames as the images of the only B need to stand out as a peak.
+    for seed in 1..=20 {
+        let member = run.join(format!("seed-{seed}"));
+        std::fs::create_dir_all(&member).expect("a directory");
+        write_structure(member.join("final.data"), &mixture, UnitSystem::Lj).expect("written");
+    }
+    let output = directory.path().join("output");
+    let only = ["--only", "radial", "--device", "cpu"];
+    analyze().arg(&run).args(only).arg("--output").arg(&output).assert().success();
+    let table = std::fs::read_to_string(output.join("radial.csv")).expect("a table");
+    assert!(table.starts_with("r,g total,"), "no unit of length: {}", &table[..20]);
+    let last = table.lines().last().and_then(|line| line.split(',').next()).expect("a row");
+    assert!((last.parse::<f64>().expect("a number") - 5.0).abs() < 0.1, "up to 5: {last}");
+    let found = numbers(&output);
+    let names: Vec<&str> = found.iter().map(|(name, _)| name.as_str()).collect();
+    assert!(names.contains(&"first peak of g, A-B"), "{names:?}");
+    assert!(!names.contains(&"first peak of g, B-B"), "{names:?}");
+    // Files that differ are not analysed together.
+    let metal = directory.path().join("metal.data");
+    write_structure(&metal, &mixture, UnitSystem::Metal).expect("written");
+    let mut command = analyze();
+    command.arg(run.join("seed-1")).arg(&metal).arg("--output").arg(directory.path().join("both"));
+    command.assert().code(2).stderr(contains("are in different units"));
 }

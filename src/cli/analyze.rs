@@ -1,11 +1,13 @@
 //! `fulgurite analyze`.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use fulgurite::analysis::suite::{AnalysisKind, AnalysisPlan, Output, Suite, write_dynamics};
 use fulgurite::config::{Override, load_analysis};
-use fulgurite::io::{StructureFormat, TrajectoryReader, read_frames};
+use fulgurite::io::{StructureFormat, TrajectoryReader, declared_units, read_frames};
+use fulgurite::protocol::RunSummary;
 use fulgurite::system::{UnitSystem, Units};
 use fulgurite::{Error, Result};
 
@@ -50,7 +52,7 @@ pub struct Arguments {
     /// Device for pairs and wave vectors: auto, gpu, gpu:N, cpu or reference [default: auto]
     #[arg(long)]
     device: Option<String>,
-    /// Reduced Lennard-Jones units
+    /// Reduced Lennard-Jones units, where the files do not say
     #[arg(long)]
     lj: bool,
 }
@@ -84,7 +86,7 @@ impl Arguments {
             plan.bonds.insert(pair, length);
         }
         if self.lj {
-            plan.units = UnitSystem::Lj;
+            plan.units = Some(UnitSystem::Lj);
         }
         if self.device.is_some() {
             plan.device.clone_from(&self.device);
@@ -115,7 +117,8 @@ fn bond(text: &str) -> Result<(String, f64)> {
         })
 }
 
-/// The structures of a run directory: its own, or those of its members.
+/// The structures of a run directory: its own, or those of its members. Members of several quench
+/// rates are different glasses, of which there is no mean.
 fn of_run(directory: &Path) -> Result<Vec<PathBuf>> {
     let own = directory.join("final.data");
     if own.is_file() {
@@ -130,6 +133,21 @@ fn of_run(directory: &Path) -> Result<Vec<PathBuf>> {
         }
     }
     members.sort();
+    let mut by_rate: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for name in members.iter().filter_map(|path| path.parent()?.file_name()) {
+        let name = name.to_string_lossy();
+        by_rate.entry(rate_of(directory, &name)?).or_default().push(name.into_owned());
+    }
+    if by_rate.len() > 1 {
+        let listed: Vec<String> = by_rate
+            .iter()
+            .map(|(rate, names)| format!("rate {rate}: {}", names.join(" ")))
+            .collect();
+        return Err(Error::input(
+            format!("{} holds glasses of {} quench rates", directory.display(), by_rate.len()),
+            format!("analyse the members of one rate at a time ({})", listed.join("; ")),
+        ));
+    }
     if members.is_empty() {
         return Err(Error::input(
             format!("{} has no final.data", directory.display()),
@@ -137,6 +155,40 @@ fn of_run(directory: &Path) -> Result<Vec<PathBuf>> {
         ));
     }
     Ok(members)
+}
+
+/// The quench rate of a member; empty in a run with only its own. summary.json says it, before the
+/// run has ended the directory's name.
+fn rate_of(run: &Path, member: &str) -> Result<String> {
+    let path = run.join("summary.json");
+    if path.is_file() {
+        let text = std::fs::read_to_string(&path).map_err(|e| Error::io("read", &path, e))?;
+        let summary: RunSummary = serde_json::from_str(&text)
+            .map_err(|e| Error::format(&path, e.line(), e.to_string()))?;
+        if let Some(found) = summary.members.iter().find(|m| m.directory == member) {
+            return Ok(found.rate.map_or_else(String::new, |rate| rate.to_string()));
+        }
+    }
+    let named = member.strip_prefix("rate-").and_then(|rest| rest.split_once("-seed-"));
+    Ok(named.map_or_else(String::new, |(rate, _)| rate.to_owned()))
+}
+
+/// The units that the files name, where they name any.
+fn units_of(files: &[(PathBuf, u64)]) -> Result<Option<UnitSystem>> {
+    let mut said: Option<(UnitSystem, &Path)> = None;
+    for (path, _) in files {
+        let Some(units) = declared_units(path)? else { continue };
+        match said {
+            Some((others, first)) if others != units => {
+                return Err(Error::input(
+                    format!("{} and {} are in different units", first.display(), path.display()),
+                    "analyse them one by one",
+                ));
+            }
+            _ => said = Some((units, path)),
+        }
+    }
+    Ok(said.map(|(units, _)| units))
 }
 
 /// A file with the number of its frames.
@@ -187,7 +239,7 @@ fn trajectory<'a>(plan: &AnalysisPlan, files: &'a [(PathBuf, u64)]) -> Result<Op
 }
 
 pub fn main(arguments: &Arguments) -> Result<()> {
-    let plan = arguments.plan()?;
+    let mut plan = arguments.plan()?;
     let mut files = Vec::new();
     for input in &arguments.inputs {
         let paths = if input.is_dir() { of_run(input)? } else { vec![input.clone()] };
@@ -195,10 +247,13 @@ pub fn main(arguments: &Arguments) -> Result<()> {
             files.push(frames_of(path)?);
         }
     }
+    if plan.units.is_none() {
+        plan.units = units_of(&files)?;
+    }
     let moving = trajectory(&plan, &files)?;
     let device = fulgurite::backend::select(plan.device.as_deref().unwrap_or("auto"))?;
     let mut suite = Suite::new(&plan)?;
-    let mut output = Output::create(&arguments.output, Units::of(plan.units))?;
+    let mut output = Output::create(&arguments.output, Units::of(plan.unit_system()))?;
     let chosen_frames: Vec<Vec<u64>> = files.iter().map(|(_, n)| plan.frames.of(*n)).collect();
     let all: u64 = files.iter().map(|(_, n)| n).sum();
     let used: u64 = chosen_frames.iter().map(|c| c.len() as u64).sum();
@@ -215,7 +270,10 @@ pub fn main(arguments: &Arguments) -> Result<()> {
                 })?;
             }
         }
-        suite.finish(&mut output)?;
+        if let Err(error) = suite.finish(&mut output) {
+            output.discard();
+            return Err(error);
+        }
     }
     if let Some(path) = moving {
         bar.set_message("dynamics");
@@ -225,7 +283,10 @@ pub fn main(arguments: &Arguments) -> Result<()> {
         };
         match plan.dynamics.read_with(path, told) {
             Ok(result) => write_dynamics(&result, &mut output)?,
-            Err(error) if plan.wants_dynamics() => return Err(error),
+            Err(error) if plan.wants_dynamics() => {
+                output.discard();
+                return Err(error);
+            }
             Err(error) => remark(&format!("dynamics left out: {error}; {}", error.remedy())),
         }
     }

@@ -59,7 +59,7 @@ pub(super) fn check_structure(
         }
     }
     for (name, numbers) in &options.scattering.form_factors {
-        if numbers.len() % 2 == 0 || numbers.iter().any(|x| !x.is_finite()) {
+        if numbers.len().is_multiple_of(2) || numbers.iter().any(|x| !x.is_finite()) {
             return Err(document.error(
                 &at(&format!("scattering.form_factors.{name}")),
                 format!("{} numbers do not make a form factor", numbers.len()),
@@ -122,6 +122,9 @@ fn check(document: &Document, plan: &AnalysisPlan) -> Result<()> {
         }
     }
     for (index, reference) in plan.references.iter().enumerate() {
+        if let Some((key, what, remedy)) = reference.mistake() {
+            return Err(document.error(&format!("reference[{index}].{key}"), what, remedy));
+        }
         for range in &reference.ranges {
             if !(range[0] >= 0.0 && range[1] > range[0]) {
                 return Err(document.error(

@@ -12,6 +12,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{BufReader, Cursor, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
+use super::declared_units::named;
 use super::netcdf::{Attribute, Header, Kind, RECORD_COUNT_OFFSET, Variable};
 use super::text::{assemble, checked_box, read_error};
 use super::{Frame, write_atomically};
@@ -396,6 +397,12 @@ impl TrajectoryReader {
     /// Atoms in each frame.
     pub fn atoms(&self) -> usize {
         self.atoms
+    }
+
+    /// The unit system, as far as the unit of the coordinates tells it.
+    pub fn units(&self) -> Option<UnitSystem> {
+        let attributes = &self.header.find("coordinates")?.attributes;
+        named(&attributes.iter().find(|a| a.name == "units")?.as_text())
     }
 
     /// Reads frame `frame`, counted from 0.

@@ -391,7 +391,7 @@ impl Figure {
 fn thinned(run: Vec<(f64, f64)>) -> Vec<(f64, f64)> {
     let every = run.len().div_ceil(POINTS).max(1);
     let last = run.len().saturating_sub(1);
-    let kept = run.iter().enumerate().filter(|(k, _)| k % every == 0 || *k == last);
+    let kept = run.iter().enumerate().filter(|(k, _)| k.is_multiple_of(every) || *k == last);
     kept.map(|(_, p)| *p).collect()
 }
 

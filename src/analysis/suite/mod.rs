@@ -21,7 +21,7 @@ mod scattering;
 mod shapes;
 mod voronoi;
 
-pub use agreement::{Agreement, CurveKind, Reference};
+pub use agreement::{Agreement, CurveKind, ReducedSource, Reference};
 pub use angles::Angles;
 pub use bonds::BondCutoffs;
 pub use cavities::{Cavities, CavityOptions};
@@ -111,8 +111,8 @@ enum Entry {
 
 impl Entry {
     /// `None` for what is not made of single frames.
-    fn new(kind: AnalysisKind, plan: &AnalysisPlan) -> Option<Self> {
-        Some(match kind {
+    fn new(kind: AnalysisKind, plan: &AnalysisPlan) -> Result<Option<Self>> {
+        Ok(Some(match kind {
             AnalysisKind::Radial => Self::Radial(Radial::new(plan)),
             AnalysisKind::Coordination => Self::Coordination(Coordination::default()),
             AnalysisKind::Angles => Self::Angles(Angles::new(&plan.angles)),
@@ -123,9 +123,9 @@ impl Entry {
             AnalysisKind::Scattering => Self::Scattering(Scattering::new(plan)),
             AnalysisKind::Voronoi => Self::Voronoi(VoronoiVolumes::default()),
             AnalysisKind::Cavities => Self::Cavities(Cavities::new(&plan.cavities)),
-            AnalysisKind::Agreement => Self::Agreement(Agreement::new(&plan.references)),
-            AnalysisKind::Dynamics => return None,
-        })
+            AnalysisKind::Agreement => Self::Agreement(Agreement::new(&plan.references)?),
+            AnalysisKind::Dynamics => return Ok(None),
+        }))
     }
 
     fn get(&self) -> &dyn Analysis {
@@ -176,16 +176,25 @@ pub struct Suite {
 
 impl Suite {
     /// The plan's analyses, without a frame yet. Those that a reference curve is compared with are
-    /// added.
+    /// added; files of reference curves are read here.
     pub fn new(plan: &AnalysisPlan) -> Result<Self> {
         let given = plan.bond_lengths()?;
-        let entries = plan.chosen().into_iter().filter_map(|k| Entry::new(k, plan)).collect();
+        let entries = plan
+            .chosen()
+            .into_iter()
+            .filter_map(|kind| Entry::new(kind, plan).transpose())
+            .collect::<Result<_>>()?;
         let network = plan.network.clone();
         Ok(Self { entries, given, network, cutoffs: None, atoms: None, frames: 0 })
     }
 
     /// Checks what the plan says of species before a frame of the structure is there.
     pub fn expect(&self, structure: &Structure) -> Result<()> {
+        for entry in &self.entries {
+            if let Entry::Agreement(agreement) = entry {
+                agreement.expect(structure)?;
+            }
+        }
         BondCutoffs::roles(structure, &self.given, &self.network).map(|_| ())
     }
 
@@ -214,6 +223,9 @@ impl Suite {
         mut progress: impl FnMut(AnalysisKind),
     ) -> Result<()> {
         self.check(structure)?;
+        if self.frames == 0 {
+            self.expect(structure)?;
+        }
         let cutoffs = match self.cutoffs.take() {
             Some(cutoffs) => cutoffs,
             None => BondCutoffs::find(structure, &self.given, &self.network)?,

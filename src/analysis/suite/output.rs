@@ -243,6 +243,17 @@ impl Output {
         }
     }
 
+    /// Removes what was written, after an error: the directory is as empty as it was found.
+    pub fn discard(&self) {
+        for product in &self.products {
+            let pictures = product.pictures.iter().map(|(file, _)| file);
+            for file in product.tables.iter().chain(pictures) {
+                // The error that led here is the one to be told.
+                let _ = std::fs::remove_file(self.directory.join(file));
+            }
+        }
+    }
+
     /// Writes `analysis.json`: every table, picture, number and remark.
     pub fn write_summary(&self) -> Result<()> {
         let path = self.directory.join(SUMMARY);

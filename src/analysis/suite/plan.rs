@@ -237,8 +237,8 @@ impl StructureOptions {
 #[derive(Debug, Clone, PartialEq, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct AnalysisPlan {
-    /// Units of the files.
-    pub units: UnitSystem,
+    /// Units of the files; metal where neither this nor the files say.
+    pub units: Option<UnitSystem>,
     /// Device for pairs and wave vectors: auto, gpu, gpu:N, cpu or reference.
     pub device: Option<String>,
     /// Analyses; default all of structure, dynamics for trajectories and what references need.
@@ -276,7 +276,7 @@ impl AnalysisPlan {
         let StructureOptions { bonds, network, radial, angles, rings, scattering, cavities } =
             options.clone();
         Self {
-            units,
+            units: Some(units),
             analyses: Some(analyses),
             bonds,
             network,
@@ -302,9 +302,14 @@ impl AnalysisPlan {
         }
     }
 
+    /// Units of the files.
+    pub fn unit_system(&self) -> UnitSystem {
+        self.units.unwrap_or_default()
+    }
+
     /// Longest distance of g(r).
     pub fn radial_cutoff(&self) -> f64 {
-        self.radial.r_max.unwrap_or(match self.units {
+        self.radial.r_max.unwrap_or(match self.unit_system() {
             UnitSystem::Metal => 10.0,
             UnitSystem::Lj => 5.0,
         })
@@ -312,7 +317,7 @@ impl AnalysisPlan {
 
     /// Longest wave vector of S(Q).
     pub fn longest_wave_vector(&self) -> f64 {
-        self.scattering.q_max.unwrap_or(match self.units {
+        self.scattering.q_max.unwrap_or(match self.unit_system() {
             UnitSystem::Metal => 20.0,
             UnitSystem::Lj => 40.0,
         })
@@ -333,6 +338,17 @@ impl AnalysisPlan {
                 )),
             })
             .collect()
+    }
+
+    /// What is scattered: as configured, and what references are of.
+    pub(super) fn radiations(&self) -> Vec<Radiation> {
+        let mut radiations = self.scattering.radiations.clone();
+        for radiation in self.references.iter().filter_map(Reference::radiation) {
+            if !radiations.contains(&radiation) {
+                radiations.push(radiation);
+            }
+        }
+        radiations
     }
 
     /// True if dynamics were asked for by name.
@@ -383,9 +399,12 @@ mod tests {
         plan.references.push(Reference {
             file: "g.csv".into(),
             curve: super::super::CurveKind::Pairs,
-            of: "total".into(),
+            of: "neutron".into(),
+            from: Default::default(),
             ranges: Vec::new(),
         });
+        plan.scattering.radiations = vec![Radiation::Xray];
+        assert_eq!(plan.radiations(), [Radiation::Xray, Radiation::Neutron]);
         let names: Vec<_> = plan.chosen().iter().map(|k| k.name()).collect();
         assert_eq!(names, ["radial", "rings", "scattering", "agreement"]);
     }

@@ -15,6 +15,8 @@ pub struct Radial {
     radiations: Vec<Radiation>,
     amplitudes: Amplitudes,
     fractions: Vec<(String, f64)>,
+    /// Width of the box: images of an atom itself are not nearer.
+    own_images: f64,
     rdf: Option<PartialRdf>,
 }
 
@@ -23,14 +25,19 @@ impl Radial {
     pub fn new(plan: &AnalysisPlan) -> Self {
         let cutoff = plan.radial_cutoff();
         let bin = plan.radial.bin.unwrap_or(cutoff / 500.0);
-        let radiations = plan.scattering.radiations.clone();
-        let amplitudes = plan.scattering.amplitudes();
-        Self { cutoff, bin, radiations, amplitudes, fractions: Vec::new(), rdf: None }
+        Self {
+            cutoff,
+            bin,
+            radiations: plan.radiations(),
+            amplitudes: plan.scattering.amplitudes(),
+            fractions: Vec::new(),
+            own_images: f64::INFINITY,
+            rdf: None,
+        }
     }
 
     /// What turns n(r), second species around the first, into that of the first around the second:
-    /// N_a/N_b. `None`
-    /// for a pair of one species.
+    /// N_a/N_b. `None` for a pair of one species.
     fn turned(&self, pair: &PairRdf) -> Option<f64> {
         let share = |name: &str| self.fractions.iter().find(|f| f.0 == name).map(|f| f.1);
         let [a, b] = &pair.species;
@@ -99,6 +106,12 @@ impl Radial {
     }
 }
 
+/// Keeps a G(r) that references may be compared with.
+fn keep_reduced(output: &mut Output, name: &str, of: &PairRdf, density: f64) {
+    let reduced = reduced_from_g(&of.r, &of.g, density);
+    output.curve(format!("G {name}"), of.r.iter().copied().zip(reduced));
+}
+
 impl Analysis for Radial {
     fn kind(&self) -> AnalysisKind {
         AnalysisKind::Radial
@@ -120,6 +133,7 @@ impl Analysis for Radial {
                 none.insert(PartialRdf::with_images(structure, self.cutoff, self.bin)?)
             }
         };
+        self.own_images = self.own_images.min(2.0 * structure.simulation_box.longest_cutoff());
         let counted = view.backend.pair_counts(structure, rdf.cutoff(), rdf.bins())?;
         rdf.add_counts(&counted, structure);
         Ok(())
@@ -132,15 +146,20 @@ impl Analysis for Radial {
             vec![output.label("r", "length"), "g total".to_owned(), "n total".to_owned()];
         for p in &partials {
             let pair = p.species.join("-");
+            keep_reduced(output, &pair, p, rdf.number_density());
             header.extend([format!("g {pair}"), format!("n {pair}")]);
             if p.species[0] != p.species[1] {
                 header.push(format!("n {}-{}", p.species[1], p.species[0]));
             }
             output.curve(format!("g {pair}"), p.r.iter().copied().zip(p.g.iter().copied()));
-            if let Some((at, _)) = p.first_peak() {
+            // Among atoms of one species an image of oneself is no shell of neighbours.
+            let within =
+                if p.species[0] == p.species[1] { self.own_images - self.bin } else { f64::MAX };
+            if let Some((at, _)) = p.first_peak().filter(|(at, _)| *at < within) {
                 output.number(format!("first peak of g, {pair}"), at, output.unit("length"));
             }
         }
+        keep_reduced(output, "total", &total, rdf.number_density());
         output.curve("g total".into(), total.r.iter().copied().zip(total.g.iter().copied()));
         let rows: Vec<Vec<f64>> = (0..total.r.len())
             .map(|k| {
@@ -171,15 +190,17 @@ impl Analysis for Radial {
             cut = "; cut off at 16";
         }
         for p in &partials {
-            let [a, b] = &p.species;
-            picture = picture.line(format!("{b} around {a}"), curve(p, &p.running, 1.0));
-            if let Some(factor) = self.turned(p) {
-                let own = picture.series_count() - 1;
-                let points = curve(p, &p.running, factor);
-                picture = picture.dashed(format!("{a} around {b}"), points).same_color_as(own);
-            }
+            let name = format!("{} around {}", p.species[1], p.species[0]);
+            picture = picture.line(name, curve(p, &p.running, 1.0));
         }
         picture = picture.line("all around all", curve(&total, &total.running, 1.0));
+        // The other way round dashed, in the pair's colour.
+        for (own, p) in partials.iter().enumerate() {
+            if let Some(factor) = self.turned(p) {
+                let name = format!("{} around {}", p.species[0], p.species[1]);
+                picture = picture.dashed(name, curve(p, &p.running, factor)).same_color_as(own);
+            }
+        }
         let reading = "a plateau is a complete shell: its height is the coordination number";
         output.picture("running-coordination", &picture, &format!("{reading}{cut}"))?;
         self.write_reduced(rdf, &partials, output)

@@ -35,7 +35,7 @@ impl Scattering {
             width: plan.scattering.bin,
             lorch: plan.scattering.lorch,
             r_max: plan.radial_cutoff(),
-            radiations: plan.scattering.radiations.clone(),
+            radiations: plan.radiations(),
             amplitudes: plan.scattering.amplitudes(),
             species: Vec::new(),
             fractions: Vec::new(),
