@@ -198,26 +198,57 @@ fn jumps_are_events_with_the_closed_form_of_p_hop() {
 }
 
 #[test]
-fn all_atoms_are_labelled_at_origins() {
+fn atoms_at_rest_are_labelled_by_the_events_of_the_next_window() {
     let directory = tempfile::tempdir().expect("a directory");
     let path = directory.path().join("steps.nc");
     steps(&path, 60);
-    let text = "kind = \"hop\"\nspecies = \"B\"\ntime = 20\nremove_drift = false\n\
-                origins = { first = 4, interval = 4, number = 10 }\n\
-                [hop]\nquiet = 30\nsample = \"all\"\n";
-    let labels = silent(|c| compute(&definition(text), &[path], c)).expect("labels");
-    assert_eq!((labels.origins.len(), labels.len()), (10, 320));
+    let with = |origins: &str, path: &Path| {
+        let text = format!(
+            "kind = \"hop\"\nspecies = \"B\"\ntime = 20\nremove_drift = false\n\
+             origins = {{ {origins} }}\n[hop]\nquiet = 30\nsample = \"all\"\n"
+        );
+        silent(|c| compute(&definition(&text), &[path.to_path_buf()], c))
+    };
+    let labels = with("first = 10, interval = 4, number = 11", &path).expect("labels");
+    assert_eq!(labels.origins.len(), 11);
+    let jump = 0.64 * (5.0_f64 / 6.0).powf(1.5);
+    let ahead = 0.64 * (1.0_f64 / 6.0).powf(1.5);
     for (k, (origin, values, mobile)) in labels.by_origin().enumerate() {
-        // Frames count from the third on, and the window needs five more.
-        assert_eq!(origin.frame, 7 + 2 * k as u64);
-        let s = 20 - origin.frame as i64;
-        let parts = if s >= 1 { 6 - s } else { 5 + s };
-        let exact = 0.64 * (parts.max(0) as f64 / 6.0).powf(1.5);
-        assert!((values[0] - exact).abs() < 1e-12, "{} {exact}", values[0]);
-        assert_eq!(mobile[0], exact > 0.2);
-        assert!(!mobile[1..].contains(&true));
+        let frame = 5 + 2 * k as u64;
+        assert_eq!(origin.frame, frame, "moments are those asked for");
+        // Atom 0 jumps at frame 20: its event is from frame 16 to 23, when it cannot be predicted.
+        let rests = origin.atoms[0] == 0;
+        assert_eq!(rests, !(16..24).contains(&frame), "{frame}");
+        assert_eq!(origin.atoms.len(), if rests { 32 } else { 31 });
+        if rests {
+            let wanted = match frame {
+                5 => ahead,
+                25 => 0.0,
+                _ => jump,
+            };
+            assert!((values[0] - wanted).abs() < 1e-12, "{frame}: {} {wanted}", values[0]);
+            assert_eq!(mobile[0], wanted == jump);
+        }
+        assert!(!mobile[usize::from(rests)..].contains(&true));
     }
     assert_eq!(labels.events.len(), 2);
+    // Without a beginning or a number, every moment with half a window before it and one and a half
+    // after it.
+    let frames = |labels: &Labels| labels.origins.iter().map(|o| o.frame).collect::<Vec<_>>();
+    assert_eq!(frames(&with("interval = 20", &path).expect("labels")), [5, 15, 25, 35]);
+    let error = with("first = 10, interval = 4, number = 1000", &path).expect_err("too many");
+    assert!(error.to_string().contains("20 of the 1000 moments asked for"), "{error}");
+    let error = with("first = 4, interval = 4", &path).expect_err("too early");
+    assert!(error.to_string().contains("half a window before it, which is 10"), "{error}");
+    // What becomes of an atom in whose event the trajectory ends is not known.
+    steps(&path, 50);
+    let labels = with("first = 68, interval = 4", &path).expect("labels");
+    assert_eq!((frames(&labels), labels.len()), (vec![34], 31));
+    assert!(
+        labels.notes.iter().any(|n| n.starts_with("1 atoms are left out")),
+        "{:?}",
+        labels.notes
+    );
 }
 
 #[test]

@@ -5,13 +5,14 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 use fulgurite::analysis::motion::Estimate;
 use fulgurite::backend::Backend;
-use fulgurite::config::{Override, SoftnessConfig, load_run, load_softness};
-use fulgurite::descriptor::read_matrix;
+use fulgurite::config::{Override, SoftnessConfig, load_force_field, load_run, load_softness};
+use fulgurite::descriptor::{read_matrix, read_sidecar};
 use fulgurite::io::{read_structure, write_atomically, write_npy_f64};
+use fulgurite::labels::InherentSearch;
 use fulgurite::protocol::{self, RunOptions};
 use fulgurite::report::write_softness;
 use fulgurite::softness::{SoftnessModel, Study};
-use fulgurite::system::{Structure, Units};
+use fulgurite::system::Units;
 use fulgurite::{Error, Result};
 
 use super::progress::{Bar, counting};
@@ -61,6 +62,10 @@ struct ApplyArguments {
     /// auto, gpu, gpu:N, cpu or reference
     #[arg(long, default_value = "auto")]
     device: String,
+    /// Minimise the structure first, under this force field (name or file): for a model of inherent
+    /// structures
+    #[arg(long, value_name = "FORCEFIELD")]
+    inherent: Option<String>,
     /// Replace an output file that exists
     #[arg(long)]
     overwrite: bool,
@@ -93,10 +98,7 @@ fn study(arguments: &StudyArguments, report: bool) -> Result<()> {
     melt_quench(&config, backend)?;
     let mut plan = config.plan()?;
     if !report {
-        // A model needs the training temperature only.
-        plan.sources.retain(|s| s.temperature == plan.temperature);
-        plan.analysis.times.clear();
-        plan.soap = None;
+        plan = plan.for_training()?;
     }
     let bar = counting(None, "");
     let study = Study::of(&plan, backend, &mut |what| {
@@ -105,8 +107,14 @@ fn study(arguments: &StudyArguments, report: bool) -> Result<()> {
     bar.finish_and_clear();
     study.write(output)?;
     if report {
-        let shown = last_structure(&study, &plan.sources, backend)?;
-        write_softness(&study, shown.as_ref().map(|(s, v)| (s, v.clone())), output)?;
+        let shown = match &study.structure {
+            Some(structure) => {
+                let (atoms, softness) = study.model.apply(backend, structure)?;
+                Some((structure, spread(structure.len(), &atoms, &softness)))
+            }
+            None => None,
+        };
+        write_softness(&study, shown, output)?;
     }
     tell(&study)?;
     say(&format!("model: {}", output.join("model.toml").display()))?;
@@ -119,16 +127,7 @@ fn study(arguments: &StudyArguments, report: bool) -> Result<()> {
 /// Runs, or goes on with, the melt-quench that a configuration names.
 fn melt_quench(config: &SoftnessConfig, backend: &dyn Backend) -> Result<()> {
     let Some(run) = &config.run else { return Ok(()) };
-    if run.directory.join("summary.json").is_file() {
-        return Ok(());
-    }
-    let Some(path) = &run.config else {
-        return Err(Error::config(
-            format!("data.run = \"{}\"", run.directory.display()),
-            "holds no finished run",
-            "run it first, or name its configuration as data.config",
-        ));
-    };
+    let (false, Some(path)) = (run.finished()?, &run.config) else { return Ok(()) };
     let plan = load_run(path, &run.overrides)?;
     let resume = run.directory.join("configuration.toml").is_file();
     remark(&format!("{} comes first, into {}", path.display(), run.directory.display()));
@@ -138,24 +137,6 @@ fn melt_quench(config: &SoftnessConfig, backend: &dyn Backend) -> Result<()> {
     let outcome = protocol::run(&plan, backend, &options, &mut bar);
     bar.finish();
     outcome.map(|_| ())
-}
-
-/// The first structure at the training temperature with the softness of its atoms.
-fn last_structure(
-    study: &Study,
-    sources: &[fulgurite::softness::Source],
-    backend: &dyn Backend,
-) -> Result<Option<(Structure, Vec<f64>)>> {
-    let Some(file) =
-        sources.iter().find(|s| s.temperature == study.temperature).and_then(|s| s.files.first())
-    else {
-        return Ok(None);
-    };
-    let Some(frame) = fulgurite::io::read_frames(file)?.next() else { return Ok(None) };
-    let structure = frame?.structure;
-    let (atoms, softness) = study.model.apply(backend, &structure)?;
-    let values = spread(structure.len(), &atoms, &softness);
-    Ok(Some((structure, values)))
 }
 
 fn spread(atoms: usize, centres: &[usize], softness: &[f64]) -> Vec<f64> {
@@ -226,29 +207,62 @@ fn apply(arguments: &ApplyArguments) -> Result<()> {
         ));
     }
     let model = SoftnessModel::load(&arguments.model)?;
-    let (atoms, softness, names) = if arguments.structure.extension().is_some_and(|e| e == "npy") {
+    let features = arguments.structure.extension().is_some_and(|e| e == "npy");
+    check_kind(arguments, &model, features)?;
+    let (total, atoms, softness, names) = if features {
         let matrix = read_matrix(&arguments.structure)?;
         let softness = model.of_matrix(&matrix)?;
-        let names = fulgurite::descriptor::read_sidecar(&arguments.structure)?.species;
-        (matrix.centres, softness, names)
+        let sidecar = read_sidecar(&arguments.structure)?;
+        (sidecar.atoms, matrix.centres, softness, sidecar.species)
     } else {
-        let structure = read_structure(&arguments.structure)?;
+        let mut structure = read_structure(&arguments.structure)?;
         let chosen = fulgurite::backend::select(&arguments.device)?;
+        if let Some(name) = &arguments.inherent {
+            let force_field = load_force_field(name)?;
+            let mut search = InherentSearch::new(chosen.backend.as_ref(), &force_field)?;
+            if let Some(found) = search.find(std::slice::from_ref(&structure))?.pop() {
+                structure = found.structure;
+            }
+        }
         let (atoms, softness) = model.apply(chosen.backend.as_ref(), &structure)?;
         let names = atoms.iter().map(|&i| structure.species_name(i).to_owned()).collect();
-        if kind == Some("npy") {
-            let values = spread(structure.len(), &atoms, &softness);
-            return write_npy_f64(output, &[values.len()], &values)
-                .and_then(|()| done(&softness, output));
-        }
-        (atoms, softness, names)
+        (structure.len(), atoms, softness, names)
     };
     if kind == Some("npy") {
-        write_npy_f64(output, &[softness.len()], &softness)?;
+        if total == 0 {
+            return Err(Error::config(
+                format!("--output {}", output.display()),
+                "the features do not say how many atoms the structure has",
+                "compute them anew (`fulgurite descriptors`), or give OUT.csv",
+            ));
+        }
+        write_npy_f64(output, &[total], &spread(total, &atoms, &softness))?;
     } else {
         write_table(output, &atoms, &names, &softness)?;
     }
     done(&softness, output)
+}
+
+/// Whether the structure is of the kind that the model is of: inherent or instantaneous.
+fn check_kind(arguments: &ApplyArguments, model: &SoftnessModel, features: bool) -> Result<()> {
+    match (&arguments.inherent, model.label.inherent) {
+        (Some(_), false) => Err(Error::config(
+            "--inherent",
+            "the model is of instantaneous structures",
+            "leave it out, or give a model of inherent structures",
+        )),
+        (Some(_), true) if features => Err(Error::config(
+            "--inherent",
+            "features cannot be minimised",
+            "give the structure instead of its features",
+        )),
+        (None, true) => {
+            let what = if features { "features of one" } else { "one, or --inherent FORCEFIELD" };
+            remark(&format!("note: the model is of inherent structures: give {what}"));
+            Ok(())
+        }
+        _ => Ok(()),
+    }
 }
 
 fn write_table(path: &Path, atoms: &[usize], names: &[String], softness: &[f64]) -> Result<()> {

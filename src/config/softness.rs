@@ -8,7 +8,7 @@ use super::forcefield::load_force_field_beside;
 use super::{Document, Override, RunPlan, load_run};
 use crate::descriptor::{Centres, DescriptorPlan, DescriptorText};
 use crate::error::{Error, Result};
-use crate::labels::LabelDefinition;
+use crate::labels::{LabelDefinition, LabelKind};
 use crate::softness::{AnalysisSettings, LearningSettings, Plan, Source, sources_of_run};
 use crate::system::UnitSystem;
 
@@ -202,6 +202,13 @@ fn check(document: &Document, text: &Text) -> Result<()> {
     if let Some(cutoff) = text.analysis.neighbor_cutoff {
         document.positive("analysis.neighbor_cutoff", cutoff)?;
     }
+    if text.label.kind == LabelKind::Hop && !text.analysis.times.is_empty() {
+        return Err(document.error(
+            "analysis.times",
+            "jumps have no end time",
+            "remove it, or label by displacement or nonaffine motion",
+        ));
+    }
     for (k, time) in text.analysis.times.iter().enumerate() {
         document.positive(&format!("analysis.times[{k}]"), *time)?;
     }
@@ -241,6 +248,50 @@ fn label(
     }
     label.check()?;
     Ok(label)
+}
+
+impl SoftnessRun {
+    /// True if the run is finished. Error if it was made with another configuration than the one that
+    /// is named, or if it is not there and none is named.
+    pub fn finished(&self) -> Result<bool> {
+        let finished = self.directory.join("summary.json").is_file();
+        let Some(path) = &self.config else {
+            return match finished {
+                true => Ok(true),
+                false => Err(Error::config(
+                    format!("data.run = \"{}\"", self.directory.display()),
+                    "holds no finished run",
+                    "run it first, or name its configuration as data.config",
+                )),
+            };
+        };
+        if finished {
+            let named = load_run(path, &self.overrides)?;
+            let of = load_run(&self.directory.join("configuration.toml"), &[])?;
+            if named.fingerprint != of.fingerprint {
+                return Err(Error::config(
+                    format!("data.run = \"{}\"", self.directory.display()),
+                    format!(
+                        "was not made with {} and data.set: {}",
+                        path.display(),
+                        difference(&of.resolved, &named.resolved)
+                    ),
+                    "name another directory, or take data.config out to use the run as it is",
+                ));
+            }
+        }
+        Ok(finished)
+    }
+}
+
+/// Where two resolved configurations first differ.
+fn difference(run: &str, named: &str) -> String {
+    let first = run.lines().zip(named.lines()).find(|(a, b)| a != b);
+    match first {
+        Some((a, b)) => format!("it has `{a}`, they say `{b}`"),
+        None if run == named => "the force field has changed".into(),
+        None => "one has more settings than the other".into(),
+    }
 }
 
 impl SoftnessConfig {
@@ -323,6 +374,11 @@ r = { from = 1.6, to = 6.4, step = 0.3 }
             ),
             ("centres = [\"Na\"]", "centres = [0, 1]", "not for numbered atoms"),
             ("[data]", "[data]\nbranch = \"relax\"", "has no meaning without `run`"),
+            (
+                "kind = \"displacement\"\ntime = 50\n[label.threshold]",
+                "kind = \"hop\"\ntime = 50\nhop = { quiet = 9 }\n[analysis]\ntimes = [1]\n[label.threshold]",
+                "jumps have no end time",
+            ),
             ("[data]", "[data]\nrun = \"runs/x\"", "both a run and trajectories"),
         ] {
             assert!(GOOD.contains(from), "{from}");

@@ -21,6 +21,9 @@ pub struct Sidecar {
     pub centres: Vec<usize>,
     /// Species of the atom of each row.
     pub species: Vec<String>,
+    /// Number of atoms of the structure; 0 if it is not known.
+    #[serde(default)]
+    pub atoms: usize,
     /// The structure the features belong to.
     pub structure: String,
     /// Units.
@@ -47,6 +50,7 @@ impl Sidecar {
             columns: bound.columns.clone(),
             centres: bound.centres.clone(),
             species: bound.centres.iter().map(species).collect(),
+            atoms: bound.structure.len(),
             structure: structure.to_owned(),
             units: SidecarUnits {
                 length: "Å (σ in reduced units)".into(),

@@ -45,7 +45,8 @@ pub enum Statistic {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Origins {
-    /// The first, counted from the first frame, in the unit of the lag.
+    /// The first, counted from the first frame, in the unit of the lag. Of jumps of all atoms, 0 is
+    /// the first that has half a window before it.
     #[serde(default)]
     pub first: f64,
     /// From one to the next, in the unit of the lag.
@@ -69,7 +70,8 @@ pub enum HopSample {
     /// As many that are about to rearrange as have long been unmoved: to learn from.
     #[default]
     Examples,
-    /// All, at every origin, by p_hop at that moment: for the probability of rearranging.
+    /// All that are in no event at an origin, by the largest p_hop of the events that open within
+    /// the next t_R (of that time, if none opens): for the probability of rearranging.
     All,
 }
 
@@ -80,7 +82,8 @@ pub enum About {
     /// That at which its event opens: up to half a window before the jump.
     #[default]
     Opening,
-    /// The one before the maximum of p_hop: just before the jump.
+    /// The one before the maximum of p_hop: just before a sudden jump, within one that takes several
+    /// frames.
     Jump,
 }
 

@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, BinaryHeap, VecDeque};
 
 use rayon::prelude::*;
 
+use super::forecast::Forecast;
 use super::frames::{Clock, Consumer, TrackedFrame};
 use super::{About, HopDefinition, HopSample, LabelDefinition, Measured, Origin};
 use crate::analysis::motion::masses_by_species;
@@ -119,10 +120,13 @@ pub(super) struct Hops<'a> {
     events: Vec<HopEvent>,
     /// Moments judged so far.
     moments: u64,
-    /// Where all atoms are labelled: frames between origins, origins to come, what was labelled.
+    /// Where all atoms are labelled: frames between origins, how many are asked for, what becomes of
+    /// the atoms.
     stride: u64,
-    left: u64,
-    everyone: Measured,
+    number: u64,
+    forecast: Forecast,
+    /// When the first frame is needed.
+    begins: f64,
 }
 
 impl<'a> Hops<'a> {
@@ -131,10 +135,21 @@ impl<'a> Hops<'a> {
         hop: &'a HopDefinition,
         clock: Clock,
     ) -> Result<Self> {
+        let first = definition.origins.as_ref().map_or(0.0, |o| o.first);
+        let all = hop.sample == HopSample::All;
+        let before = 0.5 * clock.lag;
+        if all && first > 0.0 && first < before - clock.tolerance {
+            return Err(Error::config(
+                "label.origins.first",
+                format!("p_hop at {first} needs half a window before it, which is {before}"),
+                "begin later, or leave `first` out for the first moment that has one",
+            ));
+        }
         Ok(Self {
             definition,
             hop,
             maximum: definition.hop_threshold()?,
+            begins: if all { (first - before).max(0.0) } else { first },
             clock,
             last: None,
             interval: None,
@@ -151,13 +166,13 @@ impl<'a> Hops<'a> {
             events: Vec::new(),
             moments: 0,
             stride: 0,
-            left: match hop.sample {
+            number: match hop.sample {
                 HopSample::Examples => 0,
                 HopSample::All => {
                     definition.origins.as_ref().and_then(|o| o.number).unwrap_or(u64::MAX)
                 }
             },
-            everyone: Measured::default(),
+            forecast: Forecast::new(hop.open),
         })
     }
 
@@ -215,11 +230,11 @@ impl<'a> Hops<'a> {
         let middle = &self.window[half].frame;
         let (frame, time) = (middle.index, middle.time);
         let interval = self.interval.unwrap_or(1.0);
-        if self.left > 0 && self.moments.is_multiple_of(self.stride.max(1)) {
-            self.left -= 1;
-            self.everyone.values.extend(strengths.iter().map(|s| s.0));
+        self.forecast.follow(self.moments, &strengths);
+        if self.forecast.begun() < self.number && self.moments.is_multiple_of(self.stride.max(1)) {
             let (structure, atoms) = (middle.structure.clone(), self.atoms.clone());
-            self.everyone.origins.push(Origin { frame, time, structure, atoms });
+            let origin = Origin { frame, time, structure, atoms };
+            self.forecast.begin(origin, &strengths, self.moments + 2 * half as u64);
         }
         let quiet = (self.hop.quiet / interval).round().max(1.0) as u64;
         let limit = self.hop.examples.unwrap_or(EXAMPLES) as usize;
@@ -295,8 +310,25 @@ impl<'a> Hops<'a> {
         let counted =
             format!("{} events, {rearrangements} of them rearrangements", self.events.len());
         if self.hop.sample == HopSample::All {
-            let notes = vec![counted];
-            return Ok(Measured { events: self.events, notes, ..self.everyone });
+            let (found, unknown) = self.forecast.finish(self.moments);
+            let wanted = self.definition.origins.as_ref().and_then(|o| o.number).unwrap_or(1);
+            if (found.origins.len() as u64) < wanted {
+                return Err(Error::input(
+                    format!(
+                        "{} of the {wanted} moments asked for have half a window before and one and \
+                         a half after them",
+                        found.origins.len()
+                    ),
+                    "give a longer trajectory, or ask for fewer (origins.number)",
+                ));
+            }
+            let mut notes = vec![counted];
+            if unknown > 0 {
+                notes.push(format!(
+                    "{unknown} atoms are left out, in whose events the trajectory ends"
+                ));
+            }
+            return Ok(Measured { events: self.events, notes, ..found });
         }
         // Classes of one size: the hard examples with the smallest lots.
         let soft = std::mem::take(&mut self.soft).into_sorted_vec();
@@ -353,8 +385,7 @@ fn offer(heap: &mut BinaryHeap<Example>, limit: usize, example: Example) -> bool
 
 impl Consumer for Hops<'_> {
     fn wants(&mut self, clock: f64) -> Result<bool> {
-        let first = self.definition.origins.as_ref().map_or(0.0, |o| o.first);
-        if clock < first - self.clock.tolerance {
+        if clock < self.begins - self.clock.tolerance {
             return Ok(false);
         }
         let Some(last) = self.last.replace(clock) else { return Ok(true) };

@@ -7,6 +7,7 @@
 
 mod definition;
 mod displacement;
+mod forecast;
 mod frames;
 mod hop;
 mod inherent;
@@ -72,7 +73,7 @@ pub struct Labels {
     pub definition: LabelDefinition,
     /// Structures with the atoms labelled in each, in order of time.
     pub origins: Vec<Origin>,
-    /// The value of each atom, origin after origin: |Δr|, D²_min or p_hop.
+    /// The value of each atom, origin after origin: |Δr|, D²_min or p_hop ([`HopSample`] says which).
     pub values: Vec<f64>,
     /// Whether each is mobile.
     pub mobile: Vec<bool>,

@@ -13,6 +13,8 @@ pub struct Samples {
     pub mobile: Vec<bool>,
     /// Which independent glass a sample is from.
     pub glass: Vec<u32>,
+    /// Which atom of its glass a sample is: the same at several moments.
+    pub atom: Vec<usize>,
 }
 
 impl Samples {
@@ -36,9 +38,22 @@ impl Samples {
         &self.features[n * self.columns.len()..(n + 1) * self.columns.len()]
     }
 
-    /// Adds the samples of one glass; an error where the numbers do not fit each other.
+    /// Adds the samples of one glass, each another atom; an error where the numbers do not fit each
+    /// other.
     pub fn extend(&mut self, features: &[f64], mobile: &[bool], glass: u32) -> Result<()> {
-        if features.len() != mobile.len() * self.columns.len() {
+        let atoms: Vec<usize> = (self.len()..self.len() + mobile.len()).collect();
+        self.extend_atoms(features, mobile, glass, &atoms)
+    }
+
+    /// Adds samples of some atoms of one glass.
+    pub fn extend_atoms(
+        &mut self,
+        features: &[f64],
+        mobile: &[bool],
+        glass: u32,
+        atoms: &[usize],
+    ) -> Result<()> {
+        if features.len() != mobile.len() * self.columns.len() || atoms.len() != mobile.len() {
             return Err(Error::input(
                 format!(
                     "{} numbers are not {} samples of {} features",
@@ -52,6 +67,7 @@ impl Samples {
         self.features.extend_from_slice(features);
         self.mobile.extend_from_slice(mobile);
         self.glass.extend(std::iter::repeat_n(glass, mobile.len()));
+        self.atom.extend_from_slice(atoms);
         Ok(())
     }
 
@@ -66,6 +82,7 @@ impl Samples {
             features,
             mobile: rows.iter().map(|&n| self.mobile[n]).collect(),
             glass: rows.iter().map(|&n| self.glass[n]).collect(),
+            atom: rows.iter().map(|&n| self.atom[n]).collect(),
         }
     }
 
@@ -78,6 +95,7 @@ impl Samples {
             features,
             mobile: self.mobile.clone(),
             glass: self.glass.clone(),
+            atom: self.atom.clone(),
         }
     }
 
@@ -89,8 +107,16 @@ impl Samples {
         glasses
     }
 
+    /// Whether some are mobile and some are not.
+    pub fn has_both_classes(&self) -> bool {
+        self.mobile.contains(&true) && self.mobile.contains(&false)
+    }
+
     /// Checks that both classes are there and every number is finite.
     pub fn check(&self) -> Result<()> {
+        if self.is_empty() {
+            return Err(Error::input("there are no samples", "label at least one atom"));
+        }
         if self.columns.is_empty() {
             return Err(Error::input("there are no features", "define at least one descriptor"));
         }
@@ -106,13 +132,12 @@ impl Samples {
                 "leave out the frame or the feature; numbers must be finite",
             ));
         }
-        let mobile = self.mobile.iter().filter(|m| **m).count();
-        if mobile == 0 || mobile == self.len() {
+        if !self.has_both_classes() {
             return Err(Error::input(
                 format!(
                     "all {} samples are {}: there is one class only",
                     self.len(),
-                    if mobile == 0 { "immobile" } else { "mobile" }
+                    if self.mobile[0] { "mobile" } else { "immobile" }
                 ),
                 "move the threshold of the label, or take another time or temperature",
             ));
@@ -129,6 +154,7 @@ mod tests {
     fn what_cannot_be_learned_from_is_refused() {
         let mut samples = Samples::new(vec!["a".into(), "b".into()]);
         assert!(samples.extend(&[1.0, 2.0, 3.0], &[true], 0).is_err());
+        assert_eq!(samples.check().expect_err("empty").to_string(), "there are no samples");
         samples.extend(&[1.0, 2.0, 3.0, 4.0], &[true, true], 0).expect("two samples");
         let error = samples.check().expect_err("one class").to_string();
         assert_eq!(error, "all 2 samples are mobile: there is one class only");

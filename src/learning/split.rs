@@ -1,5 +1,7 @@
 //! Which samples are learned from and which are kept for the test.
 
+use std::collections::HashMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::Samples;
@@ -10,7 +12,7 @@ use crate::system::{RandomStream, Stream};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum SplitBy {
-    /// Atoms: neighbours in the same glass may fall on both sides.
+    /// Atoms, each with all its moments: neighbours in the same glass may fall on both sides.
     Atoms,
     /// Whole glasses: the test is on glasses that were never seen.
     Glasses,
@@ -35,14 +37,19 @@ impl Split {
         count: usize,
         seed: u64,
     ) -> Result<Vec<Self>> {
-        let glasses = samples.glasses();
-        let units = match by {
-            SplitBy::Atoms => samples.len(),
-            SplitBy::Glasses => glasses.len(),
-        };
+        // What each sample goes along with, numbered as they come.
+        let mut known: HashMap<(u32, Option<usize>), usize> = HashMap::new();
+        let unit: Vec<usize> = (0..samples.len())
+            .map(|n| {
+                let atom = (by == SplitBy::Atoms).then_some(samples.atom[n]);
+                let next = known.len();
+                *known.entry((samples.glass[n], atom)).or_insert(next)
+            })
+            .collect();
+        let units = known.len();
         if units < 2 {
             let what = match by {
-                SplitBy::Atoms => "samples",
+                SplitBy::Atoms => "atoms",
                 SplitBy::Glasses => "independent glasses",
             };
             return Err(Error::input(
@@ -65,13 +72,7 @@ impl Split {
                 for &(_, u) in &order[..chosen] {
                     trains[u] = true;
                 }
-                let in_training = |n: &usize| match by {
-                    SplitBy::Atoms => trains[*n],
-                    SplitBy::Glasses => {
-                        glasses.binary_search(&samples.glass[*n]).is_ok_and(|g| trains[g])
-                    }
-                };
-                let (train, test) = (0..samples.len()).partition(in_training);
+                let (train, test) = (0..samples.len()).partition(|&n| trains[unit[n]]);
                 Self { train, test }
             })
             .collect())
@@ -104,6 +105,19 @@ mod tests {
         assert_ne!(splits[0], splits[1]);
         let again = Split::repeated(&samples, SplitBy::Atoms, 0.7, 10, 1).expect("splits");
         assert_eq!(splits, again);
+    }
+
+    #[test]
+    fn moments_of_an_atom_stay_together() {
+        let mut samples = Samples::new(vec!["a".into()]);
+        let atoms: Vec<usize> = (0..20).collect();
+        for _ in 0..5 {
+            samples.extend_atoms(&[0.0; 20], &[true; 20], 3, &atoms).expect("fits");
+        }
+        for s in Split::repeated(&samples, SplitBy::Atoms, 0.7, 5, 1).expect("splits") {
+            assert_eq!((s.train.len(), s.test.len()), (70, 30));
+            assert!(s.train.iter().all(|n| !s.test.iter().any(|m| m % 20 == n % 20)));
+        }
     }
 
     #[test]

@@ -1,9 +1,14 @@
 //! Features with mean 0 and variance 1.
 
+use std::collections::HashMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::Samples;
 use crate::error::{Error, Result};
+
+/// A deviation below this part of the largest of the same kind of feature is none.
+const SMALL: f64 = 1e-4;
 
 /// x → (x − mean)/deviation, for the features that vary at all.
 ///
@@ -20,8 +25,9 @@ pub struct Standardizer {
 }
 
 impl Standardizer {
-    /// Learns means and deviations. A feature that is the same in all samples (to rounding) tells
-    /// nothing and is not kept; an error if none is left.
+    /// Learns means and deviations. A feature that is the same in all samples (to rounding), or whose
+    /// deviation is below 1e-4 of the largest of its kind (the first word of its name), tells nothing
+    /// that could be measured and is not kept; an error if none is left.
     pub fn fit(samples: &Samples) -> Result<Self> {
         let (n, columns) = (samples.len() as f64, samples.columns.len());
         let mut mean = vec![0.0; columns];
@@ -36,8 +42,18 @@ impl Standardizer {
                 variance[k] += (x - mean[k]).powi(2) / n;
             }
         }
-        // Features come in single precision: less than its rounding is no variation.
-        let varies = |k: &usize| variance[*k].sqrt() > 1e-6 * mean[*k].abs().max(1e-12);
+        let kind = |k: usize| samples.columns[k].split_whitespace().next().unwrap_or("");
+        let mut largest: HashMap<&str, f64> = HashMap::new();
+        for k in 0..columns {
+            let of = largest.entry(kind(k)).or_insert(0.0);
+            *of = of.max(variance[k].sqrt());
+        }
+        // Features come in single precision: less than its rounding is no variation. Tails of
+        // Gaussians far from every neighbour vary much relative to themselves, and mean nothing.
+        let varies = |k: &usize| {
+            let deviation = variance[*k].sqrt();
+            deviation > 1e-6 * mean[*k].abs().max(1e-12) && deviation > SMALL * largest[kind(*k)]
+        };
         let kept: Vec<usize> = (0..columns).filter(varies).collect();
         if kept.is_empty() {
             return Err(Error::input(
@@ -83,5 +99,15 @@ mod tests {
         }
         let constant = samples.select_columns(&[1]);
         assert!(Standardizer::fit(&constant).is_err());
+    }
+
+    #[test]
+    fn tails_without_neighbours_are_left_out() {
+        let names = ["radial A-A r=0.1", "radial A-A r=1", "other r=0.1"].map(String::from);
+        let mut samples = Samples::new(names.to_vec());
+        // Zero to any physical precision, and yet of large relative deviation.
+        let rows = [1e-17, 1.0, 1e-9, 9e-17, 2.0, 2e-9, 0.0, 4.0, 4e-9];
+        samples.extend(&rows, &[true, false, true], 0).expect("three");
+        assert_eq!(Standardizer::fit(&samples).expect("two vary").kept, [1, 2]);
     }
 }

@@ -112,11 +112,13 @@ pub fn write_softness(
             .unseen
             .iter()
             .map(|u| {
-                let share = |x: f64| format!("{:.1} %", 100.0 * x);
+                let share = |x: Option<f64>| {
+                    x.map_or_else(|| "–".into(), |x| format!("{:.1} %", 100.0 * x))
+                };
                 vec![
                     u.glass.clone(),
                     share(u.balanced_accuracy),
-                    share(u.accuracy),
+                    share(Some(u.accuracy)),
                     share(u.recall),
                 ]
             })

@@ -8,7 +8,7 @@ use crate::backend::Backend;
 use crate::config::RunPlan;
 use crate::descriptor::{Centres, DescriptorPlan, compute_exact};
 use crate::error::{Error, Result};
-use crate::labels::{Context, LabelDefinition, Threshold, compute_all};
+use crate::labels::{Context, LabelDefinition, LabelKind, Threshold, compute_all};
 use crate::learning::Samples;
 use crate::potential::ForceField;
 use crate::system::Structure;
@@ -99,6 +99,17 @@ pub struct Surroundings {
     pub mobile: Vec<bool>,
 }
 
+/// Groups of the atoms of a single glass.
+const FIFTHS: usize = 5;
+
+impl Surroundings {
+    /// The group of each atom, as in [`Collected::groups`].
+    pub(super) fn groups(&self, glasses: usize) -> Vec<u32> {
+        let of = |&atom: &usize| if glasses > 1 { self.glass } else { (atom % FIFTHS) as u32 };
+        self.atoms.iter().map(of).collect()
+    }
+}
+
 /// Labelled surroundings of some trajectories.
 #[derive(Debug, Clone)]
 pub struct Collected {
@@ -117,7 +128,7 @@ impl Collected {
     pub fn samples(&self) -> Result<Samples> {
         let mut samples = Samples::new(self.columns.clone());
         for set in &self.sets {
-            samples.extend(&set.features, &set.mobile, set.glass)?;
+            samples.extend_atoms(&set.features, &set.mobile, set.glass, &set.atoms)?;
         }
         Ok(samples)
     }
@@ -125,14 +136,12 @@ impl Collected {
     /// The samples in groups of which one at a time can be kept from learning, and the number of
     /// groups: the glasses; with a single glass every fifth atom, with all its moments.
     pub(super) fn groups(&self, glasses: usize) -> Result<(Samples, usize)> {
-        const GROUPS: usize = 5;
         let mut samples = self.samples()?;
         if glasses > 1 {
             return Ok((samples, glasses));
         }
-        let atoms = self.sets.iter().flat_map(|set| &set.atoms);
-        samples.glass = atoms.map(|atom| (atom % GROUPS) as u32).collect();
-        Ok((samples, GROUPS))
+        samples.glass = self.sets.iter().flat_map(|set| set.groups(glasses)).collect();
+        Ok((samples, FIFTHS))
     }
 
     /// Part of all atoms that is mobile.
@@ -184,10 +193,11 @@ pub fn collect(
                 collected.notes.push(note);
             }
         }
-        for (origin, values, mobile) in labels.by_origin() {
+        for (origin, values, mobile) in labels.by_origin().filter(|o| !o.0.atoms.is_empty()) {
             told(&format!("{} at {}", source.glass, source.temperature));
             let plan = descriptors.with_centres(Centres::Atoms(origin.atoms.clone()))?;
-            let columns = plan.bind(&origin.structure)?.columns;
+            // Named after all centres: the few that are labelled may be of one species by chance.
+            let columns = descriptors.bind(&origin.structure)?.columns;
             if collected.columns.is_empty() {
                 collected.columns = columns;
             } else if collected.columns != columns {
@@ -206,6 +216,15 @@ pub fn collect(
                 mobile: mobile.to_vec(),
             });
         }
+    }
+    if collected.sets.is_empty() && label.kind == LabelKind::Hop {
+        return Err(Error::input(
+            format!(
+                "no event exceeds the threshold {} of p_hop: no atom rearranges",
+                collected.threshold.value
+            ),
+            "take a higher temperature, a longer trajectory or a lower label.threshold",
+        ));
     }
     Ok(collected)
 }

@@ -21,6 +21,7 @@ mod pictures;
 mod score;
 mod settings;
 mod study;
+mod weights_picture;
 
 pub use activation::{Activation, BandActivation};
 pub use bands::{Bands, Response, ResponseBin};

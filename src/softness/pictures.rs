@@ -21,12 +21,14 @@ pub struct Picture {
     pub caption: String,
     /// Header of the table.
     pub header: Vec<String>,
+    /// What each row is of, if the first column is words.
+    pub labels: Vec<String>,
     /// Rows of the table; not a number where there is none.
     pub rows: Vec<Vec<f64>>,
 }
 
 impl Picture {
-    fn new(
+    pub(super) fn new(
         name: &'static str,
         section: &'static str,
         figure: Figure,
@@ -40,6 +42,7 @@ impl Picture {
             figure: figure.size(620, 390),
             caption: caption.into(),
             header: header.iter().map(|h| (*h).to_owned()).collect(),
+            labels: Vec::new(),
             rows,
         }
     }
@@ -48,9 +51,10 @@ impl Picture {
     pub fn write(&self, directory: &Path) -> Result<()> {
         write_atomically(directory.join(format!("{}.csv", self.name)), |w| {
             writeln!(w, "{}", self.header.join(","))?;
-            for row in &self.rows {
+            for (k, row) in self.rows.iter().enumerate() {
                 let cell = |x: &f64| if x.is_finite() { format!("{x}") } else { String::new() };
-                writeln!(w, "{}", row.iter().map(cell).collect::<Vec<_>>().join(","))?;
+                let cells = self.labels.get(k).cloned().into_iter().chain(row.iter().map(cell));
+                writeln!(w, "{}", cells.collect::<Vec<_>>().join(","))?;
             }
             Ok(())
         })?;
@@ -58,7 +62,7 @@ impl Picture {
     }
 }
 
-fn error_of(e: &Estimate) -> f64 {
+pub(super) fn error_of(e: &Estimate) -> f64 {
     e.error.unwrap_or(f64::NAN)
 }
 
@@ -83,14 +87,17 @@ fn histogram(
     count.iter().enumerate().map(|(k, c)| (low + (k as f64 + 0.5) * width, density(*c))).collect()
 }
 
-/// The r of a radial feature's name.
-fn radius(name: &str) -> Option<f64> {
-    name.split_whitespace().find_map(|word| word.strip_prefix("r=")?.parse().ok())
+/// Shows a little more than the points on both sides, and at the right a part `right` of their span
+/// for the legend.
+fn with_room(figure: Figure, x: impl Iterator<Item = f64>, right: f64) -> Figure {
+    let (low, high) = x.fold((f64::MAX, f64::MIN), |(a, b), x| (a.min(x), b.max(x)));
+    let span = high - low;
+    if span > 0.0 { figure.x_range(low - 0.05 * span, high + right * span) } else { figure }
 }
 
-/// The pair of a radial feature's name.
-fn pair(name: &str) -> &str {
-    name.split_whitespace().nth(1).unwrap_or("")
+/// Room for a legend of so many entries.
+fn for_legend(entries: usize) -> f64 {
+    if entries > 3 { 0.3 } else { 0.05 }
 }
 
 impl Study {
@@ -103,7 +110,8 @@ impl Study {
         let mut all = vec![self.value_histogram(), self.softness_histogram(), self.roc_curve()];
         all.extend(self.weight_curve());
         all.push(self.fewer_curve());
-        all.extend([self.response_curve(), self.value_curve()]);
+        all.extend(self.response_curve());
+        all.extend(self.value_curve());
         all.extend(self.activation_curves());
         all.extend(self.transfer_curves());
         all.extend(self.correlation_curve());
@@ -188,57 +196,6 @@ impl Study {
         )
     }
 
-    /// Weights against r, if there are radial features.
-    fn weight_curve(&self) -> Option<Picture> {
-        let mut pairs: Vec<&str> = Vec::new();
-        let radial: Vec<(&str, f64, Estimate)> =
-            self.weights.iter().filter_map(|(n, e)| Some((pair(n), radius(n)?, *e))).collect();
-        for (pair, _, _) in &radial {
-            if !pairs.contains(pair) {
-                pairs.push(pair);
-            }
-        }
-        if pairs.is_empty() {
-            return None;
-        }
-        let mut figure = Figure::new("Weights of the radial features", "r", "weight");
-        let largest = radial.iter().map(|f| f.2.value.abs()).fold(0.0, f64::max);
-        for name in pairs {
-            let of: Vec<_> = radial.iter().filter(|f| f.0 == name).collect();
-            let points = of.iter().map(|f| (f.1, f.2.value)).collect();
-            let errors = of.iter().map(|f| f.2.error.unwrap_or(0.0)).collect();
-            figure = figure.line_with_errors(name, points, errors);
-        }
-        let peak = self.rdf.iter().map(|p| p.1).fold(0.0, f64::max);
-        let reach = radial.iter().map(|f| f.1).fold(0.0, f64::max);
-        if peak > 0.0 {
-            let scaled: Vec<(f64, f64)> = self
-                .rdf
-                .iter()
-                .filter(|p| p.0 <= 1.05 * reach)
-                .map(|p| (p.0, p.1 / peak * largest))
-                .collect();
-            figure = figure.dashed("g(r), scaled", scaled);
-        }
-        let rows = radial
-            .iter()
-            .map(|f| {
-                let nearest =
-                    self.rdf.iter().min_by(|a, b| (a.0 - f.1).abs().total_cmp(&(b.0 - f.1).abs()));
-                vec![f.1, f.2.value, error_of(&f.2), nearest.map_or(f64::NAN, |p| p.1)]
-            })
-            .collect();
-        Some(Picture::new(
-            "weights",
-            "Softness",
-            figure,
-            "A negative weight: an atom with more neighbours at this distance than the mean is \
-             harder. Errors: jackknife over glasses.",
-            &["r", "weight", "error", "g(r)"],
-            rows,
-        ))
-    }
-
     fn fewer_curve(&self) -> Picture {
         let points: Vec<(f64, f64)> = self
             .fewer_features
@@ -267,16 +224,17 @@ impl Study {
         )
     }
 
-    /// A curve with errors for each temperature.
+    /// A curve with errors for each temperature; `None` without a point.
     fn by_temperature(
         &self,
         mut figure: Figure,
         of: fn(&ResponseBin) -> Estimate,
-    ) -> (Figure, Vec<Vec<f64>>) {
-        let mut rows = Vec::new();
+    ) -> Option<(Figure, Vec<Vec<f64>>)> {
+        let (mut rows, mut shown) = (Vec::new(), Vec::new());
         for r in &self.responses {
             let bins: Vec<&ResponseBin> =
                 r.response.bins.iter().filter(|b| b.atoms >= 20.0 && of(b).value > 0.0).collect();
+            shown.extend(bins.iter().map(|b| b.softness));
             figure = figure.markers_with_errors(
                 self.at_temperature(r.temperature),
                 bins.iter().map(|b| (b.softness, of(b).value)).collect(),
@@ -286,12 +244,13 @@ impl Study {
                 rows.push(vec![r.temperature, b.softness, b.atoms, of(b).value, error_of(&of(b))]);
             }
         }
-        (figure, rows)
+        let room = for_legend(self.responses.len());
+        (!shown.is_empty()).then(|| (with_room(figure, shown.into_iter(), room), rows))
     }
 
-    fn response_curve(&self) -> Picture {
+    fn response_curve(&self) -> Option<Picture> {
         let figure = Figure::new("Probability to be mobile", "softness S", "P_R").log_y();
-        let (mut figure, rows) = self.by_temperature(figure, |b| b.mobile);
+        let (mut figure, rows) = self.by_temperature(figure, |b| b.mobile)?;
         for (k, r) in self.responses.iter().enumerate() {
             let (Some(a), Some(beta)) = (r.response.log_prefactor, r.response.beta) else {
                 continue;
@@ -301,7 +260,7 @@ impl Study {
                 shown.map(|b| (b.softness, (a.value + beta.value * b.softness).exp().min(1.0)));
             figure = figure.dashed("", line.collect()).same_color_as(k);
         }
-        Picture::new(
+        Some(Picture::new(
             "mobility",
             "Softness and motion",
             figure,
@@ -309,12 +268,12 @@ impl Study {
              points that are not saturated.",
             &["temperature", "S", "atoms", "P_R", "error"],
             rows,
-        )
+        ))
     }
 
-    fn value_curve(&self) -> Picture {
+    fn value_curve(&self) -> Option<Picture> {
         let figure = Figure::new("Mean value of the label", "softness S", "⟨D⟩").log_y();
-        let (mut figure, rows) = self.by_temperature(figure, |b| b.value);
+        let (mut figure, rows) = self.by_temperature(figure, |b| b.value)?;
         for (k, r) in self.responses.iter().enumerate() {
             let Some([a, b, origin]) = r.response.power else { continue };
             let shown = r.response.bins.iter().filter(|b| b.atoms >= 20.0);
@@ -322,14 +281,14 @@ impl Study {
                 shown.map(|bin| (bin.softness, a * (bin.softness - origin).powf(b))).collect();
             figure = figure.dashed("", line).same_color_as(k);
         }
-        Picture::new(
+        Some(Picture::new(
             "mean-value",
             "Softness and motion",
             figure,
             "⟨D⟩(S); dashed: the power law a (S − S₀)^b.",
             &["temperature", "S", "atoms", "mean value", "error"],
             rows,
-        )
+        ))
     }
 
     fn activation_curves(&self) -> Vec<Picture> {
@@ -337,14 +296,19 @@ impl Study {
         let unit = |u: &str| {
             if self.temperature_unit.is_empty() { String::new() } else { format!(" ({u})") }
         };
-        let mut arrhenius =
-            Figure::new("P_R of softness bands", format!("1000/T{}", unit("1/K")), "P_R").log_y();
-        let mut rows = Vec::new();
+        // Reduced temperatures are of order one.
+        let (scale, axis) = match self.temperature_unit.as_str() {
+            "" => (1.0, "1/T"),
+            _ => (1000.0, "1000/T (1/K)"),
+        };
+        let mut arrhenius = Figure::new("P_R of softness bands", axis, "P_R").log_y();
+        let (mut rows, mut shown) = (Vec::new(), Vec::new());
         for band in &found.bands {
             let points = band.points.iter().filter(|p| p.1 > 0.0);
+            shown.extend(points.clone().map(|p| scale / p.0));
             arrhenius = arrhenius.markers_with_errors(
                 format!("S = {:.2}", band.softness),
-                points.clone().map(|p| (1000.0 / p.0, p.1)).collect(),
+                points.clone().map(|p| (scale / p.0, p.1)).collect(),
                 points.map(|p| p.2).collect(),
             );
             for p in &band.points {
@@ -355,13 +319,16 @@ impl Study {
         for (k, band) in found.bands.iter().enumerate() {
             let (Some(e), Some(s)) = (band.energy, band.entropy) else { continue };
             let used = band.points.iter().filter(|p| p.3);
-            let line = used.map(|p| (1000.0 / p.0, (s.value - e.value / (boltzmann * p.0)).exp()));
+            let line = used.map(|p| (scale / p.0, (s.value - e.value / (boltzmann * p.0)).exp()));
             arrhenius = arrhenius.dashed("", line.collect()).same_color_as(k);
+        }
+        if shown.is_empty() {
+            return Vec::new();
         }
         let mut pictures = vec![Picture::new(
             "arrhenius",
             "Activation energies",
-            arrhenius,
+            with_room(arrhenius, shown.into_iter(), for_legend(found.bands.len())),
             "ln P_R of equally populated bands of softness against 1/T; dashed: fits through the \
              temperatures where a band is not saturated.",
             &["S", "temperature", "P_R", "error", "in the fit"],
@@ -387,6 +354,7 @@ impl Study {
                 let at = |p: &(f64, Estimate)| (p.0, constant.value - slope.value * p.0);
                 figure = figure.dashed("line", points.iter().map(at).collect());
             }
+            figure = with_room(figure, points.iter().map(|p| p.0), 0.05);
             let rows = points.iter().map(|p| vec![p.0, p.1.value, error_of(&p.1)]).collect();
             pictures.push(Picture::new(
                 name,
@@ -437,6 +405,9 @@ impl Study {
                 (with.iter().map(|p| (p.0, p.1.value)).collect::<Vec<_>>(), errors)
             };
             let (applied, retrained) = (curve(|t| t.applied), curve(|t| t.retrained));
+            if applied.0.is_empty() && retrained.0.is_empty() {
+                return;
+            }
             let mut figure = Figure::new(title, x, "balanced accuracy")
                 .line_with_errors("learned once", applied.0, applied.1)
                 .line_with_errors("learned anew", retrained.0, retrained.1);
@@ -476,15 +447,18 @@ impl Study {
         let errors = found.points.iter().map(|p| p.1.error.unwrap_or(0.0)).collect();
         let end = found.points.last().map_or(1.0, |p| p.0);
         let rows = found.points.iter().map(|p| vec![p.0, p.1.value, error_of(&p.1), p.2]).collect();
-        let length = found
-            .length
-            .map_or("It is lost in its error too soon to give a length.".to_owned(), |l| {
-                format!("Length {:.2} ± {:.2}.", l.value, l.error.unwrap_or(f64::NAN))
-            });
+        let r = format!("r ({})", self.length_unit);
+        let length = found.length.map_or(
+            "It is lost in its error too soon to give a length.".to_owned(),
+            |l| {
+                let error = l.error.map_or(String::new(), |e| format!(" ± {e:.2}"));
+                format!("Length {:.2}{error} {}.", l.value, self.length_unit)
+            },
+        );
         Some(Picture::new(
             "correlation",
             "Softness in space",
-            Figure::new("Spatial correlation of softness", "r", "⟨δS δS⟩/⟨δS²⟩")
+            Figure::new("Spatial correlation of softness", r, "⟨δS δS⟩/⟨δS²⟩")
                 .line_with_errors("", points, errors)
                 .dashed("", vec![(0.0, 0.0), (end, 0.0)]),
             format!("How alike the softness of atoms at a distance r is. {length}"),

@@ -4,12 +4,13 @@ use serde::Serialize;
 
 use super::activation::Activation;
 use super::bands::{Bands, Response, SUMS};
-use super::baselines::{Baseline, around, coordination, correlation, similarity};
+use super::baselines::{Around, Baseline, coordination, correlation, similarity, species_of};
 use super::correlation::{SoftnessCorrelation, softness_correlation};
 use super::data::{Collected, Source, Surroundings, collect};
 use super::model::{SoftnessModel, TrainedOn};
 use super::score::{
-    Fitted, Score, balanced_between, baseline, fewer, mean, score, unseen, weights, without_each,
+    Fitted, HeldOut, Score, balanced_between, baseline, fewer, mean, score, unseen, weights,
+    without_each,
 };
 use super::settings::{AnalysisSettings, LearningSettings};
 use crate::analysis::motion::Estimate;
@@ -20,7 +21,7 @@ use crate::error::{Error, Result};
 use crate::labels::{HopSample, LabelDefinition, LabelKind, Origins, ThresholdDefinition};
 use crate::learning::{Confusion, Samples, area_under, roc};
 use crate::potential::ForceField;
-use crate::system::{UnitSystem, Units};
+use crate::system::{Structure, UnitSystem, Units};
 
 /// A softness study, checked.
 #[derive(Debug, Clone)]
@@ -47,17 +48,40 @@ pub struct Plan {
     pub units: UnitSystem,
 }
 
+impl Plan {
+    /// What a model needs and no more: the training temperature.
+    pub fn for_training(mut self) -> Result<Self> {
+        self.check_temperature()?;
+        self.sources.retain(|s| s.temperature == self.temperature);
+        self.analysis.times.clear();
+        self.soap = None;
+        Ok(self)
+    }
+
+    fn check_temperature(&self) -> Result<()> {
+        let known = temperatures(self);
+        if known.contains(&self.temperature) {
+            return Ok(());
+        }
+        let known: Vec<String> = known.iter().map(f64::to_string).collect();
+        Err(Error::input(
+            format!("no trajectory is at the training temperature {}", self.temperature),
+            format!("set data.temperature to one of {}", known.join(", ")),
+        ))
+    }
+}
+
 /// A glass that the classifier never saw.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct UnseenGlass {
     /// Its name.
     pub glass: String,
-    /// Balanced accuracy.
-    pub balanced_accuracy: f64,
+    /// Balanced accuracy, if it has atoms of both classes.
+    pub balanced_accuracy: Option<f64>,
     /// Accuracy.
     pub accuracy: f64,
-    /// Share of its mobile atoms with a positive softness.
-    pub recall: f64,
+    /// Share of its mobile atoms with a positive softness, if it has any.
+    pub recall: Option<f64>,
 }
 
 /// One softness at another temperature or after another time.
@@ -101,6 +125,8 @@ pub struct Study {
     pub title: String,
     /// Unit of temperatures, "" in reduced units.
     pub temperature_unit: String,
+    /// Unit of lengths.
+    pub length_unit: String,
     /// Names of the glasses.
     pub glasses: Vec<String>,
     /// Temperature learned from.
@@ -119,7 +145,8 @@ pub struct Study {
     pub unseen_balanced_accuracy: Option<Estimate>,
     /// Their mean with its standard error: share of the mobile with positive softness.
     pub unseen_recall: Option<Estimate>,
-    /// Counts of all samples by a softness that did not learn from their glass.
+    /// Counts of all samples by a softness that did not learn from their glass (of a single glass:
+    /// from their fifth of the atoms).
     pub confusion: Confusion,
     /// Receiver operating characteristic of the same.
     #[serde(skip)]
@@ -135,11 +162,12 @@ pub struct Study {
     /// Whether they are mobile.
     #[serde(skip)]
     pub mobile: Vec<bool>,
-    /// Weights of the features from each division into glasses; error: between them.
+    /// Weights of the features; error: jackknife over the glasses, or over the fifths of the atoms of
+    /// a single one.
     pub weights: Vec<(String, Estimate)>,
-    /// g(r) of the neighbours around the labelled atoms.
+    /// g(r) around the labelled atoms of each group of neighbours that features are of: "Na-O", (r, g).
     #[serde(skip)]
-    pub rdf: Vec<(f64, f64)>,
+    pub rdf: Vec<(String, Vec<(f64, f64)>)>,
     /// P_R(S) and ⟨D⟩(S).
     pub responses: Vec<ResponseAt>,
     /// E_a(S) and Σ(S); with three temperatures or more.
@@ -161,6 +189,9 @@ pub struct Study {
     /// The softness learned from all glasses together.
     #[serde(skip)]
     pub model: SoftnessModel,
+    /// The first structure that was learned from: the inherent one, if the label is of those.
+    #[serde(skip)]
+    pub structure: Option<Structure>,
 }
 
 /// Collects labelled surroundings.
@@ -171,6 +202,7 @@ impl Study {
     /// Learns from the trajectories at the training temperature and looks at all of them. `told`
     /// hears what is being done.
     pub fn of(plan: &Plan, backend: &dyn Backend, told: &mut dyn FnMut(&str)) -> Result<Self> {
+        plan.check_temperature()?;
         let learning = &plan.learning;
         let convention = learning.convention();
         let mut glasses: Vec<String> = Vec::new();
@@ -187,47 +219,58 @@ impl Study {
             collect(backend, sources, &glasses, label, &plan.descriptors, field, told)
         };
         let sources = at(plan.temperature);
-        if sources.is_empty() {
-            let known: Vec<String> = temperatures(plan).iter().map(f64::to_string).collect();
-            return Err(Error::input(
-                format!("no trajectory is at the training temperature {}", plan.temperature),
-                format!("set data.temperature to one of {}", known.join(", ")),
-            ));
-        }
         let trained = gather(&sources, &plan.label, told)?;
         let samples = trained.samples()?;
         told("training");
         let score = score(&samples, learning)?;
         let all = Fitted::new(&samples, learning)?;
-        let planes = without_each(&samples, learning, glasses.len())?;
-        let width = samples.columns.len();
-        let soft = |set: &Surroundings| {
-            planes[set.glass as usize].softness(&set.features, width, convention)
-        };
-        let confusions = unseen(&samples, &planes);
-        let softness: Vec<f64> = trained.sets.iter().flat_map(&soft).collect();
         let mut notes = trained.notes.clone();
-        let fifths;
-        let held_out = if glasses.len() == 1 {
-            notes.push(
-                "There is one glass: softness was learned from the atoms it is shown for (at other \
-                 temperatures and times, from other fifths of the atoms), and errors do not hold the \
-                 scatter between glasses."
-                    .into(),
-            );
-            let (groups, number) = trained.groups(1)?;
-            fifths = without_each(&groups, learning, number)?;
-            &fifths
+        let held_out = if glasses.len() > 1 {
+            HeldOut::new(&trained, learning, glasses.len())?
         } else {
-            &planes
+            let fifths = HeldOut::new(&trained, learning, 1);
+            notes.push(match &fifths {
+                Ok(_) => {
+                    "There is one glass: each fifth of its atoms has the softness learned from \
+                          the others, and errors do not hold the scatter between glasses."
+                        .into()
+                }
+                Err(error) => format!(
+                    "There is one glass, and softness was learned from the atoms it is shown for, \
+                     since fifths of them cannot be kept out: {error}."
+                ),
+            });
+            match fifths {
+                Ok(fifths) => fifths,
+                Err(_) => HeldOut::none(Fitted::new(&samples, learning)?),
+            }
         };
+        let width = samples.columns.len();
+        let confusions = match glasses.len() {
+            1 => None,
+            _ => unseen(&samples, &held_out.planes),
+        };
+        let softness: Vec<f64> =
+            trained.sets.iter().flat_map(|set| held_out.softness(set, width, convention)).collect();
+        if score.divisions < learning.splits {
+            notes.push(format!(
+                "{} of {} divisions lack a class on one side and do not count.",
+                learning.splits - score.divisions,
+                learning.splits
+            ));
+        }
+        for (glass, confusion) in glasses.iter().zip(confusions.iter().flatten()) {
+            if !confusion.balanced_accuracy().is_finite() {
+                notes.push(format!("{glass} has one class only, and no balanced accuracy."));
+            }
+        }
         let constant: Vec<&str> = (0..width)
             .filter(|k| !all.standardizer.kept.contains(k))
             .map(|k| samples.columns[k].as_str())
             .collect();
         if !constant.is_empty() {
             notes.push(format!(
-                "Left out, because the same for all atoms: {}.",
+                "Left out, because (nearly) the same for all atoms: {}.",
                 constant.join(", ")
             ));
         }
@@ -256,6 +299,10 @@ impl Study {
                 UnitSystem::Metal => "K".into(),
                 UnitSystem::Lj => String::new(),
             },
+            length_unit: match plan.units {
+                UnitSystem::Metal => "Å".into(),
+                UnitSystem::Lj => "σ".into(),
+            },
             temperature: plan.temperature,
             samples: samples.len(),
             mobile_fraction: trained.fraction(),
@@ -267,21 +314,21 @@ impl Study {
                 .zip(&glasses)
                 .map(|(c, glass)| UnseenGlass {
                     glass: glass.clone(),
-                    balanced_accuracy: c.balanced_accuracy(),
+                    balanced_accuracy: Some(c.balanced_accuracy()).filter(|x| x.is_finite()),
                     accuracy: c.accuracy(),
-                    recall: c.recall(),
+                    recall: Some(c.recall()).filter(|x| x.is_finite()),
                 })
                 .collect(),
             unseen_balanced_accuracy: confusions.as_deref().and_then(balanced_between),
             unseen_recall: confusions
                 .as_ref()
-                .map(|c| mean(&c.iter().map(Confusion::recall).collect::<Vec<_>>())),
+                .and_then(|c| mean(&c.iter().map(Confusion::recall).collect::<Vec<_>>())),
             confusion: Confusion::count(&softness, &samples.mobile),
             roc_area: area_under(&curve),
             roc: curve,
             values: trained.sets.iter().flat_map(|s| s.values.iter().copied()).collect(),
             mobile: samples.mobile.clone(),
-            weights: weights(&samples.columns, &all, &planes),
+            weights: weights(&samples.columns, &all, &held_out.planes),
             rdf: Vec::new(),
             responses: Vec::new(),
             activation: None,
@@ -294,6 +341,7 @@ impl Study {
             notes,
             softness,
             model,
+            structure: trained.sets.first().map(|set| set.structure.clone()),
             glasses: glasses.clone(),
         };
         // Chosen examples say nothing of how often atoms move, nor of their neighbours.
@@ -304,29 +352,26 @@ impl Study {
         } else {
             &trained
         };
-        study.answer_to_softness(plan, complete, [&planes, held_out], &gather, told)?;
-        study.after_other_times(plan, &trained, held_out, &gather, told)?;
-        study.in_space(plan, complete, &planes)?;
+        study.answer_to_softness(plan, complete, &held_out, &gather, told)?;
+        study.after_other_times(plan, &trained, &held_out, &gather, told)?;
+        study.in_space(plan, complete, &held_out)?;
         study.other_features(plan, &trained, &samples, &all, backend, told)?;
         Ok(study)
     }
 
-    /// P_R(S), ⟨D⟩(S), E_a(S), and softness at other temperatures. Planes of each glass, and those
-    /// for the test at other temperatures.
+    /// P_R(S), ⟨D⟩(S), E_a(S), and softness at other temperatures.
     fn answer_to_softness(
         &mut self,
         plan: &Plan,
         trained: &Collected,
-        [planes, held_out]: [&[Fitted]; 2],
+        held_out: &HeldOut,
         gather: &Gather<'_>,
         told: &mut dyn FnMut(&str),
     ) -> Result<()> {
         let temperatures = temperatures(plan);
         let convention = plan.learning.convention();
         let width = trained.columns.len();
-        let soft = |set: &Surroundings| {
-            planes[set.glass as usize].softness(&set.features, width, convention)
-        };
+        let soft = |set: &Surroundings| held_out.softness(set, width, convention);
         let softness: Vec<f64> = trained.sets.iter().flat_map(soft).collect();
         let bins = Bands::even(&softness, plan.analysis.bins);
         let bands = Bands::quantiles(&softness, plan.analysis.bands);
@@ -362,7 +407,7 @@ impl Study {
             self.temperatures.push(transfer(
                 temperature,
                 collected,
-                held_out,
+                &held_out.planes,
                 plan,
                 self.glasses.len(),
             )?);
@@ -392,17 +437,10 @@ impl Study {
         &mut self,
         plan: &Plan,
         trained: &Collected,
-        planes: &[Fitted],
+        held_out: &HeldOut,
         gather: &Gather<'_>,
         told: &mut dyn FnMut(&str),
     ) -> Result<()> {
-        if plan.label.kind == LabelKind::Hop && !plan.analysis.times.is_empty() {
-            return Err(Error::config(
-                "analysis.times",
-                "jumps have no end time",
-                "remove it, or label by displacement or nonaffine motion",
-            ));
-        }
         let sources: Vec<&Source> =
             plan.sources.iter().filter(|s| s.temperature == plan.temperature).collect();
         for &time in &plan.analysis.times {
@@ -410,6 +448,7 @@ impl Study {
             (label.time, label.frames) = (Some(time), None);
             match gather(&sources, &label, told) {
                 Ok(collected) if collected.columns == trained.columns => {
+                    let planes = &held_out.planes;
                     self.times.push(transfer(time, &collected, planes, plan, self.glasses.len())?);
                 }
                 Ok(_) => {}
@@ -420,15 +459,12 @@ impl Study {
         Ok(())
     }
 
-    fn in_space(&mut self, plan: &Plan, trained: &Collected, planes: &[Fitted]) -> Result<()> {
+    fn in_space(&mut self, plan: &Plan, trained: &Collected, held_out: &HeldOut) -> Result<()> {
         let convention = plan.learning.convention();
         let softness: Vec<Vec<f64>> = trained
             .sets
             .iter()
-            .map(|set| {
-                let plane = &planes[set.glass as usize];
-                plane.softness(&set.features, trained.columns.len(), convention)
-            })
+            .map(|set| held_out.softness(set, trained.columns.len(), convention))
             .collect();
         let of: Vec<_> = trained
             .sets
@@ -456,7 +492,7 @@ impl Study {
             for set in &trained.sets {
                 let cells = voronoi_cells(&set.structure)?;
                 let of: Vec<f64> = set.atoms.iter().map(|&i| cells[i].volume).collect();
-                samples.extend(&of, &set.mobile, set.glass)?;
+                samples.extend_atoms(&of, &set.mobile, set.glass, &set.atoms)?;
             }
             Ok(samples)
         };
@@ -476,26 +512,33 @@ impl Study {
         told: &mut dyn FnMut(&str),
     ) -> Result<()> {
         let glasses = self.glasses.len();
-        let neighbors = if plan.analysis.neighbors.is_empty() {
-            let terms = plan.descriptors.terms().iter();
-            terms
-                .filter_map(|t| t.descriptor.groups().first().map(|g| g.species().to_vec()))
-                .next()
-                .unwrap_or_default()
-        } else {
-            plan.analysis.neighbors.clone()
+        let terms = plan.descriptors.terms();
+        let groups: Vec<_> = terms.iter().flat_map(|t| t.descriptor.groups()).collect();
+        let neighbors = match trained.sets.first() {
+            Some(set) if !plan.analysis.neighbors.is_empty() => {
+                species_of(&plan.analysis.neighbors, &set.structure)?
+            }
+            _ => groups.first().map(|g| g.species().to_vec()).unwrap_or_default(),
         };
-        let sets: Vec<&Surroundings> = trained.sets.iter().collect();
-        let reach =
-            plan.descriptors.terms().iter().map(|t| t.descriptor.cutoff()).fold(0.0, f64::max);
-        let around = around(&sets, &neighbors, reach)?;
-        self.rdf = around.rdf;
-        match plan.analysis.neighbor_cutoff.or(around.first_minimum) {
+        let reach = terms.iter().map(|t| t.descriptor.cutoff()).fold(0.0, f64::max);
+        let around = Around::new(&trained.sets, reach)?;
+        let mut first_minimum = None;
+        if let Some(around) = &around {
+            first_minimum = around.of(&neighbors).and_then(|g| g.first_minimum());
+            for group in groups {
+                let pair = format!("{}-{}", around.label(), group.label());
+                let known = self.rdf.iter().any(|(name, _)| *name == pair);
+                if let Some(g) = around.of(group.species()).filter(|_| !known) {
+                    self.rdf.push((pair, g.r.into_iter().zip(g.g).collect()));
+                }
+            }
+        }
+        match plan.analysis.neighbor_cutoff.or(first_minimum) {
             Some(cutoff) => {
                 let mut counted = Samples::new(vec!["coordination number".into()]);
                 for set in &trained.sets {
                     let n = coordination(set, &neighbors, cutoff)?;
-                    counted.extend(&n, &set.mobile, set.glass)?;
+                    counted.extend_atoms(&n, &set.mobile, set.glass, &set.atoms)?;
                 }
                 let name = format!("coordination number (within {cutoff:.2})");
                 match baseline(&name, &counted, &plan.learning, glasses) {
@@ -513,13 +556,13 @@ impl Study {
         if let Some(soap) = &plan.soap {
             told("comparison features");
             let mut rich = Samples::default();
-            let mut found: Vec<(f64, f64)> = Vec::new();
+            let mut found = vec![Vec::<(f64, f64)>::new(); glasses];
             let mut start = 0;
             for set in &trained.sets {
                 let atoms = crate::descriptor::Centres::Atoms(set.atoms.clone());
                 let with = soap.with_centres(atoms)?;
                 if rich.columns.is_empty() {
-                    rich.columns = with.bind(&set.structure)?.columns;
+                    rich.columns = soap.bind(&set.structure)?.columns;
                 }
                 let features = crate::descriptor::compute_exact(backend, &set.structure, &with)?;
                 let like = similarity(
@@ -530,17 +573,28 @@ impl Study {
                 );
                 let softness = &self.softness[start..start + set.atoms.len()];
                 start += set.atoms.len();
-                found.push((correlation(&like, &set.values), correlation(&like, softness)));
-                rich.extend(&features, &set.mobile, set.glass)?;
+                found[set.glass as usize]
+                    .push((correlation(&like, &set.values), correlation(&like, softness)));
+                rich.extend_atoms(&features, &set.mobile, set.glass, &set.atoms)?;
             }
-            let pick = |f: fn(&(f64, f64)) -> f64| mean(&found.iter().map(f).collect::<Vec<_>>());
-            self.similarity =
-                Some(Similarity { with_value: pick(|p| p.0), with_softness: pick(|p| p.1) });
+            self.similarity = between_glasses(&found);
             told("training on the comparison features");
             self.baselines.push(baseline("SOAP", &rich, &plan.learning, glasses)?);
         }
         Ok(())
     }
+}
+
+/// Mean over the glasses of the mean over the structures of each: correlation coefficients with the
+/// value of the label and with softness.
+fn between_glasses(found: &[Vec<(f64, f64)>]) -> Option<Similarity> {
+    let pick = |f: fn(&(f64, f64)) -> f64| {
+        let each = |glass: &Vec<(f64, f64)>| {
+            mean(&glass.iter().map(f).collect::<Vec<_>>()).map_or(f64::NAN, |m| m.value)
+        };
+        mean(&found.iter().map(each).collect::<Vec<_>>())
+    };
+    Some(Similarity { with_value: pick(|p| p.0)?, with_softness: pick(|p| p.1)? })
 }
 
 /// Temperatures of the trajectories, each once, ascending.
@@ -556,8 +610,8 @@ fn chosen_examples(label: &LabelDefinition) -> bool {
     label.hop.as_ref().is_some_and(|hop| hop.sample == HopSample::Examples)
 }
 
-/// The same label with a threshold that no longer depends on the data, of all atoms: jumps at
-/// moments one window apart.
+/// The same label with a threshold that no longer depends on the data, of all atoms: jumps that begin
+/// within a window, for each atom that rests before it.
 fn fixed_label(label: &LabelDefinition, value: f64) -> LabelDefinition {
     let mut label = label.clone();
     if label.kind != LabelKind::Hop {
@@ -565,7 +619,8 @@ fn fixed_label(label: &LabelDefinition, value: f64) -> LabelDefinition {
     } else if chosen_examples(&label) {
         let lag = label.time.unwrap_or(label.frames.unwrap_or(1) as f64);
         let first = label.origins.as_ref().map_or(0.0, |o| o.first);
-        label.origins = Some(Origins { first: first + lag, interval: Some(lag), number: None });
+        label.origins =
+            Some(Origins { first: first + 0.5 * lag, interval: Some(lag), number: None });
         if let Some(hop) = &mut label.hop {
             (hop.sample, hop.examples) = (HopSample::All, None);
         }
@@ -614,7 +669,17 @@ mod tests {
         assert!(chosen_examples(&hop) && !chosen_examples(&everyone));
         assert_eq!(
             everyone.origins,
-            Some(Origins { first: 110.0, interval: Some(10.0), number: None })
+            Some(Origins { first: 105.0, interval: Some(10.0), number: None })
         );
+    }
+
+    #[test]
+    fn structures_of_a_glass_are_not_independent() {
+        let found = [vec![(0.1, 0.4), (0.3, 0.4)], vec![(0.4, 0.6)]];
+        let similarity = between_glasses(&found).expect("two glasses");
+        let with = similarity.with_value;
+        assert!((with.value - 0.3).abs() < 1e-12 && (with.error.expect("two") - 0.1).abs() < 1e-12);
+        let one = between_glasses(&found[..1]).expect("one glass");
+        assert_eq!(one.with_softness.error, None);
     }
 }
