@@ -313,6 +313,40 @@ fn passes_are_timed_where_the_device_can() {
     }
 }
 
+/// Compiled pipelines are kept and used again, and a damaged file is as good as none.
+#[test]
+fn pipelines_are_kept_between_runs() {
+    let (structure, plan) = melt(301, Ensemble::Nve);
+    let files = |directory: &std::path::Path| -> Vec<std::path::PathBuf> {
+        let entries = std::fs::read_dir(directory).expect("a directory");
+        entries.map(|entry| entry.expect("readable").path()).collect()
+    };
+    for backend in backends(&GpuOptions::default()) {
+        let want = final_state(&backend, &structure, &plan, 10);
+        let directory = tempfile::tempdir().expect("a directory");
+        let kept = GpuOptions {
+            pipeline_cache: Some(directory.path().to_owned()),
+            ..GpuOptions::default()
+        };
+        let first = reopened(&backend, &kept);
+        assert_eq!(want, final_state(&first, &structure, &plan, 10));
+        if backend.adapter().backend != "vulkan" {
+            continue;
+        }
+        let [file] = &files(directory.path())[..] else { panic!("one file for the adapter") };
+        let bytes = std::fs::read(file).expect("written");
+        // What a driver keeps is its own affair: software ones keep their name and nothing else.
+        assert!(bytes.len() > 12 + 32, "{} bytes", bytes.len());
+        assert_eq!(want, final_state(&reopened(&backend, &kept), &structure, &plan, 10));
+        let mut damaged = bytes.clone();
+        let middle = damaged.len() / 2;
+        damaged[middle] ^= 1;
+        std::fs::write(file, &damaged).expect("written");
+        assert_eq!(want, final_state(&reopened(&backend, &kept), &structure, &plan, 10));
+        assert_ne!(std::fs::read(file).expect("written anew"), damaged);
+    }
+}
+
 /// Backends with other options on the same adapters.
 fn reopened(like: &GpuBackend, options: &GpuOptions) -> GpuBackend {
     let choice = AdapterChoice::Index(like.adapter().index);

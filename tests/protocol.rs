@@ -438,7 +438,8 @@ fn replicas_leave_no_trace(text: &str, backend: &dyn Backend, replicas: usize) {
     run(&of(replicas), backend, &options, &mut said).unwrap_or_else(|e| panic!("{e}"));
     let unlike = of(1).members.iter().any(|m| m.rate != of(1).members[0].rate);
     assert_eq!(said.0.contains("stages of different lengths cannot run together"), unlike);
-    assert!(said.0.contains("and 1 more melt"), "{}", said.0);
+    let others = replicas.min(of(1).members.len()).min(4) - 1;
+    assert!(said.0.contains(&format!("and {others} more melt")), "{}", said.0);
     let stops = in_pieces(&of(replicas), backend, &path("cut"), true);
     assert!(stops >= 3, "only {stops} interruptions");
     let alone = contents(&path("alone"));
@@ -483,6 +484,50 @@ fn replicas_leave_no_trace_on_cpu() {
     // Three seeds two at a time, at two rates whose ramps cannot run together.
     let text = short().replace("seeds = [1, 2]", "seeds = [1, 2, 7]\nrates = [4, 2.5]");
     replicas_leave_no_trace(&text, &CpuBackend::new(), 2);
+}
+
+/// Two compositions, their species in two orders, to two temperatures each: one session.
+fn temperatures_and_compositions() -> String {
+    short()
+        .replace("rate = 2.5", "duration = 0.4")
+        .replace("snapshots = [1.5, 1.0]", "snapshots = [1.5]")
+        .replace(
+            "seeds = [1, 2]",
+            "seeds = [3]\ntemperatures = [1.0, 1.2]\ncompositions = [\"A80B20\", \"B80A170\"]",
+        )
+}
+
+#[test]
+fn members_of_other_temperatures_and_compositions_share_a_session() {
+    let plan = plan(&temperatures_and_compositions());
+    let names: Vec<&str> = plan.members.iter().map(|m| m.directory.as_str()).collect();
+    assert_eq!(
+        names,
+        [
+            "A80B20-temperature-1-seed-3",
+            "A80B20-temperature-1.2-seed-3",
+            "B80A170-temperature-1-seed-3",
+            "B80A170-temperature-1.2-seed-3"
+        ]
+    );
+    // The melt is everyone's; the quench ends, and what follows stays, at the member's temperature.
+    let targets = |member: &fulgurite::config::Member| -> Vec<f64> {
+        member.stages.iter().map(|s| s.kind.schedule(0).end).collect()
+    };
+    assert_eq!(targets(&plan.members[0])[1..], [2.0, 2.0, 1.0, 1.0]);
+    assert_eq!(targets(&plan.members[3])[1..], [2.0, 2.0, 1.2, 1.2]);
+    let counts: Vec<Vec<(String, usize)>> = plan
+        .members
+        .iter()
+        .map(|member| {
+            let s = fulgurite::protocol::member_structure(&plan, member).expect("built");
+            s.species.iter().map(|s| s.name.clone()).zip(s.counts()).collect()
+        })
+        .collect();
+    let both = |a, b| vec![("A".to_owned(), a), ("B".to_owned(), b)];
+    assert_eq!(counts[0], both(200, 50));
+    assert_eq!(counts[2], both(170, 80));
+    replicas_leave_no_trace(&temperatures_and_compositions(), &CpuBackend::new(), 4);
 }
 
 #[test]

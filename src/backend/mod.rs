@@ -79,6 +79,12 @@ pub trait Backend: Send + Sync {
     /// it would have in a session of its own.
     fn replicas(&self, replicas: &[Replica<'_>]) -> Result<Box<dyn ReplicaSession>>;
 
+    /// Single-precision operations a second at most, a fused product and sum counted as two,
+    /// measured on registers alone; `None` where the backend does not work in single precision.
+    fn arithmetic_peak(&self) -> Result<Option<f64>> {
+        Ok(None)
+    }
+
     /// Starts computing the descriptors of a structure's atoms.
     fn descriptors<'a>(&self, plan: &'a BoundPlan<'a>) -> Result<Box<dyn DescriptorSession + 'a>>;
 
@@ -157,6 +163,11 @@ pub trait DynamicsSession: Send {
     /// Seconds spent in each kind of pass since the session began, where the session knows.
     fn profile(&self) -> Vec<(&'static str, f64)> {
         Vec::new()
+    }
+
+    /// Memory of the session on its device, bytes, where the session knows.
+    fn memory(&self) -> Option<u64> {
+        None
     }
 
     /// The complete state; does not change it.

@@ -48,6 +48,11 @@ pub trait ReplicaSession: Send {
     /// The complete states; does not change them.
     fn checkpoint(&mut self) -> Result<Vec<DynamicsState>>;
 
+    /// Memory of all replicas on their device, bytes, where the session knows.
+    fn memory(&self) -> Option<u64> {
+        None
+    }
+
     /// Seconds spent in each kind of pass since the session began, all replicas together, where the
     /// session knows.
     fn profile(&self) -> Vec<(&'static str, f64)> {
@@ -170,6 +175,10 @@ impl ReplicaSession for Independent {
 
     fn checkpoint(&mut self) -> Result<Vec<DynamicsState>> {
         self.each(|session| session.checkpoint())
+    }
+
+    fn memory(&self) -> Option<u64> {
+        self.sessions.iter().map(|session| session.memory()).sum()
     }
 
     fn profile(&self) -> Vec<(&'static str, f64)> {

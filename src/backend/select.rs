@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::cpu::CpuBackend;
+use super::cpu::{CpuBackend, Level};
 use super::gpu::{self, AdapterChoice, AdapterDescription, GpuBackend, GpuOptions};
 use super::reference::ReferenceBackend;
 use super::{Backend, Capabilities};
@@ -33,7 +33,10 @@ pub struct Device {
     pub capabilities: Option<Capabilities>,
 }
 
-/// The backend of `auto | gpu | gpu:N | cpu | reference`.
+/// The backend of `auto | gpu | gpu:N | cpu | cpu:LEVEL | reference`.
+///
+/// `cpu` takes the best instruction set of the processor, `cpu:LEVEL` a given one of those it has:
+/// `avx512`, `avx2`, `neon` or `portable`.
 ///
 /// `auto` takes the best hardware GPU, else the CPU; a software rasteriser only runs when `gpu` or
 /// `gpu:N` asks for it.
@@ -43,7 +46,30 @@ pub fn select(device: &str) -> Result<Selection> {
 
 /// As [`select`], with passes timed on the device where it can; slower.
 pub fn select_profiled(device: &str) -> Result<Selection> {
-    select_with(device, &GpuOptions { timestamps: true, ..GpuOptions::from_environment() })
+    // A submission has 2048 timed passes: a longer one would leave some untimed.
+    let options =
+        GpuOptions { timestamps: true, chunk_steps: Some(128), ..GpuOptions::from_environment() };
+    select_with(device, &options)
+}
+
+/// What is wrong with a device's name.
+fn unknown(device: &str) -> Error {
+    let place = format!("--device {device}");
+    match device.strip_prefix("cpu:") {
+        Some(level) => {
+            let keys: Vec<&str> = Level::available().into_iter().map(Level::key).collect();
+            Error::config(
+                place,
+                format!("this processor has no instruction set `{level}` that is used here"),
+                format!("it has {}; `cpu` takes the first", keys.join(", ")),
+            )
+        }
+        None => Error::config(
+            place,
+            "unknown device",
+            "give auto, gpu, gpu:N, cpu, cpu:avx2 or reference; `fulgurite devices` lists them",
+        ),
+    }
 }
 
 fn select_with(device: &str, options: &GpuOptions) -> Result<Selection> {
@@ -70,14 +96,17 @@ fn select_with(device: &str, options: &GpuOptions) -> Result<Selection> {
             };
             selection(Box::new(backend), reason)
         }
-        other => match other.strip_prefix("gpu:").map(str::parse) {
-            Some(Ok(index)) => selection(Box::new(open(AdapterChoice::Index(index))?), "asked for"),
-            _ => Err(Error::config(
-                format!("--device {other}"),
-                "unknown device",
-                "give auto, gpu, gpu:N, cpu or reference; `fulgurite devices` lists them",
-            )),
-        },
+        other => {
+            if let Some(level) = other.strip_prefix("cpu:").and_then(Level::from_key) {
+                return selection(Box::new(CpuBackend::with_level(level)), "asked for");
+            }
+            match other.strip_prefix("gpu:").map(str::parse) {
+                Some(Ok(index)) => {
+                    selection(Box::new(open(AdapterChoice::Index(index))?), "asked for")
+                }
+                _ => Err(unknown(other)),
+            }
+        }
     }
 }
 
@@ -101,18 +130,20 @@ pub fn devices() -> Vec<Device> {
             capabilities: None,
         })
         .collect();
-    for backend in
-        [Box::<CpuBackend>::default() as Box<dyn Backend>, Box::<ReferenceBackend>::default()]
-    {
+    let mut known = |name: String, backend: &dyn Backend| {
         let capabilities = backend.capabilities().clone();
-        let name = if devices.iter().any(|d| d.name == "cpu") { "reference" } else { "cpu" };
         devices.push(Device {
-            name: name.into(),
-            description: capabilities.name.clone(),
             default: name == "cpu" && chosen.is_none(),
+            name,
+            description: capabilities.name.clone(),
             adapter: None,
             capabilities: Some(capabilities),
         });
+    };
+    known("cpu".into(), &CpuBackend::new());
+    for level in Level::available() {
+        known(format!("cpu:{}", level.key()), &CpuBackend::with_level(level));
     }
+    known("reference".into(), &ReferenceBackend::new());
     devices
 }

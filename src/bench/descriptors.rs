@@ -73,7 +73,7 @@ const CASES: [(&str, &str); 4] = [
 /// Sodium silicate packed at random: neighbours are as many as in the glass.
 fn sample(atoms: usize) -> Result<Structure> {
     let counts: Vec<(Species, usize)> = Composition::parse("(Na2O)30(SiO2)70")?
-        .counts(3000)?
+        .counts(super::SAMPLE)?
         .into_iter()
         .map(|(name, count)| {
             let mass = crate::system::standard_mass(&name);
@@ -87,7 +87,7 @@ fn sample(atoms: usize) -> Result<Structure> {
         seed: 1,
     }
     .build()?;
-    super::replicate(&cell, ((atoms as f64 / 3000.0).cbrt().round() as usize).max(1))
+    super::replicate(&cell, super::copies(atoms))
 }
 
 /// Runs the benchmark; `said` is told what is being done.
@@ -95,9 +95,10 @@ pub fn descriptors(
     benchmark: &DescriptorBenchmark,
     mut said: impl FnMut(&str),
 ) -> Result<Vec<DescriptorResult>> {
+    super::check_size("--atoms", benchmark.atoms, 1)?;
+    let selections = benchmark.devices.iter().map(|d| select(d)).collect::<Result<Vec<_>>>()?;
     said("preparing the sample");
     let structure = sample(benchmark.atoms)?;
-    let selections = benchmark.devices.iter().map(|d| select(d)).collect::<Result<Vec<_>>>()?;
     let mut results = Vec::new();
     for (name, text) in CASES {
         let plan = DescriptorPlan::parse(name, text)?;

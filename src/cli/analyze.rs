@@ -49,7 +49,7 @@ pub struct Arguments {
     /// Length of a bond, where the first minimum of g(r) is not wanted: Si-O=2.2
     #[arg(long = "bond", value_name = "A-B=LENGTH")]
     bonds: Vec<String>,
-    /// Device for pairs and wave vectors: auto, gpu, gpu:N, cpu or reference [default: auto]
+    /// Device for pairs and wave vectors: auto, gpu, gpu:N, cpu, cpu:LEVEL or reference [default: auto]
     #[arg(long)]
     device: Option<String>,
     /// Reduced Lennard-Jones units, where the files do not say

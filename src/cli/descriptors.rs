@@ -20,7 +20,7 @@ pub struct Arguments {
     /// Features as a NumPy array; OUT.json beside it names rows and columns
     #[arg(long, value_name = "OUT.npy")]
     output: PathBuf,
-    /// auto, gpu, gpu:N, cpu or reference
+    /// auto, gpu, gpu:N, cpu, cpu:LEVEL or reference
     #[arg(long, default_value = "auto")]
     device: String,
     /// Replace output files that exist

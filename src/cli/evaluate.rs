@@ -21,7 +21,7 @@ pub struct Arguments {
     /// Preset name or force-field file
     #[arg(long, value_name = "NAME|FILE.toml")]
     forcefield: String,
-    /// auto, gpu, gpu:N, cpu or reference
+    /// auto, gpu, gpu:N, cpu, cpu:LEVEL or reference
     #[arg(long, default_value = "auto")]
     device: String,
     /// Write the forces as extended XYZ

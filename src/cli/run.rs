@@ -17,7 +17,7 @@ use super::{remark, say};
 pub struct Arguments {
     /// Run configuration (see configs/)
     config: PathBuf,
-    /// auto, gpu, gpu:N, cpu or reference
+    /// auto, gpu, gpu:N, cpu, cpu:LEVEL or reference
     #[arg(long, default_value = "auto")]
     device: String,
     /// Directory of the run [default: runs/NAME of the configuration]

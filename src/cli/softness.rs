@@ -42,7 +42,7 @@ struct StudyArguments {
     /// Directory of the results
     #[arg(long, value_name = "DIR")]
     output: PathBuf,
-    /// auto, gpu, gpu:N, cpu or reference
+    /// auto, gpu, gpu:N, cpu, cpu:LEVEL or reference
     #[arg(long, default_value = "auto")]
     device: String,
     /// Replace a value of the configuration: data.temperature=600
@@ -59,7 +59,7 @@ struct ApplyArguments {
     /// OUT.csv: atom, species, softness. OUT.npy: one number an atom, not a number without softness
     #[arg(long, value_name = "OUT.csv|OUT.npy")]
     output: PathBuf,
-    /// auto, gpu, gpu:N, cpu or reference
+    /// auto, gpu, gpu:N, cpu, cpu:LEVEL or reference
     #[arg(long, default_value = "auto")]
     device: String,
     /// Minimise the structure first, under this force field (name or file): for a model of inherent

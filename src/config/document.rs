@@ -249,6 +249,21 @@ impl Document {
         ))
     }
 
+    /// The key of `[ensemble]` that takes a list where another key, which was given one, does not.
+    fn list_of(&self, message: &str, at: usize) -> Option<&'static str> {
+        if !message.starts_with("invalid type: sequence") {
+            return None;
+        }
+        let path = self.spans.iter().find(|(_, span)| span.start == at)?.0;
+        Some(match path.rsplit('.').next()? {
+            "composition" => "[ensemble] compositions = [...]",
+            "temperature" | "to" => "[ensemble] temperatures = [...]",
+            "rate" => "[ensemble] rates = [...]",
+            "seed" => "[ensemble] seeds = [...]",
+            _ => return None,
+        })
+    }
+
     fn syntax(&self, error: &toml::de::Error) -> Error {
         let place = match error.span() {
             Some(span) => self.place_of_offset(span.start),
@@ -281,14 +296,33 @@ impl Document {
                 format!("add `{key} = …`"),
             );
         }
-        let remedy = if message.starts_with("invalid type: string") {
-            "give a number without quotes or unit; times are ps, the time step fs, temperatures K"
-        } else if message.starts_with("invalid") {
-            "give a value of the kind that the documentation of this key says"
-        } else {
-            "correct the TOML at this place"
+        let remedy = match error.span().and_then(|span| self.list_of(&message, span.start)) {
+            Some(list) => format!("give one value here; a member of the run for each: `{list}`"),
+            None => wrong_kind(&message),
         };
         Error::config(place, message, remedy)
+    }
+}
+
+/// What to do about a value of the wrong kind, from the parser's words.
+fn wrong_kind(message: &str) -> String {
+    match message.split_once("expected ") {
+        Some((wrong, "f64" | "u64" | "u32")) if wrong.starts_with("invalid type: string") => {
+            "give a number without quotes or unit; times are ps, the time step fs, temperatures K"
+                .into()
+        }
+        Some((wrong, kind)) if wrong.starts_with("invalid") => {
+            let kind = match kind {
+                "a string" | "string" => "text in quotes",
+                "f64" | "f32" => "a number",
+                "u64" | "u32" | "usize" | "u8" => "a whole number that is not negative",
+                "a sequence" => "a list in brackets",
+                "a boolean" => "true or false",
+                other => other,
+            };
+            format!("give {kind}")
+        }
+        _ => "correct the TOML at this place".into(),
     }
 }
 

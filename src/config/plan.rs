@@ -27,7 +27,7 @@ pub struct RunPlan {
     pub analysis: Analysis,
     /// Which members the run has.
     pub ensemble: EnsembleSettings,
-    /// The repetitions: one for each seed and quench rate.
+    /// The repetitions: one for each seed, quench rate, temperature and composition.
     pub members: Vec<Member>,
     /// The configuration with every default and every `--set` filled in, as TOML.
     pub resolved: String,
@@ -117,13 +117,18 @@ pub enum Measurement {
     InherentStructure,
 }
 
-/// Seeds and quench rates that were asked for.
+/// Members that were asked for: one for each seed, quench rate, temperature and composition.
 #[derive(Debug, Clone, PartialEq)]
 pub struct EnsembleSettings {
     /// One member for each.
     pub seeds: Vec<u64>,
     /// Rates of the ramps (metal: K/ps); empty: as written in the stages.
     pub rates: Vec<f64>,
+    /// Temperatures that members end at, in place of those of the last ramp and of the stages after
+    /// it, or of all stages where there is no ramp; empty: as written.
+    pub temperatures: Vec<f64>,
+    /// Compositions in place of the structure's own, all of the same species; empty: as written.
+    pub compositions: Vec<String>,
     /// Members that advance together in one session, at most. It changes no result.
     pub replicas: usize,
 }
@@ -135,6 +140,10 @@ pub struct Member {
     pub seed: u64,
     /// Quench rate, if the run repeats over rates.
     pub rate: Option<f64>,
+    /// Temperature it ends at, if the run repeats over temperatures.
+    pub temperature: Option<f64>,
+    /// Composition, if the run repeats over compositions.
+    pub composition: Option<String>,
     /// Its directory inside the run's ("" if there is only one member).
     pub directory: String,
     /// The stages one after the other.

@@ -17,7 +17,7 @@ use super::run_text::{
 use crate::analysis::suite::AnalysisKind;
 use crate::dynamics::{Ensemble, MinimizeMethod};
 use crate::error::{Error, Result};
-use crate::system::{UnitSystem, Units};
+use crate::system::{Composition, UnitSystem, Units};
 
 /// Reads a run configuration from a file, with `--set` options applied.
 pub fn load_run(path: &Path, overrides: &[Override]) -> Result<RunPlan> {
@@ -110,6 +110,13 @@ impl Reader<'_> {
                     ));
                 }
             }
+            if !raw.ensemble.compositions.is_empty() {
+                return Err(d.error(
+                    "ensemble.compositions",
+                    "a structure that is read has a composition of its own",
+                    "build the structures: give atoms and density in place of `file`",
+                ));
+            }
             return Ok(Start::File(directory.join(file)));
         }
         let missing = |key: &str| {
@@ -119,7 +126,11 @@ impl Reader<'_> {
                 "give composition, atoms and density, or a structure `file`",
             )
         };
-        let composition = s.composition.clone().ok_or_else(|| missing("composition"))?;
+        let composition = match raw.ensemble.compositions.first() {
+            // Members replace it.
+            Some(first) if s.composition.is_none() => first.clone(),
+            _ => s.composition.clone().ok_or_else(|| missing("composition"))?,
+        };
         let atoms = s.atoms.ok_or_else(|| missing("atoms"))?;
         let density =
             d.positive("structure.density", s.density.ok_or_else(|| missing("density"))?)?;
@@ -180,6 +191,15 @@ impl Reader<'_> {
         }
         Ok(timestep * self.units.timestep)
     }
+}
+
+/// A composition as part of a directory's name: "(Na2O)30(SiO2)70" → "Na2O-30-SiO2-70".
+fn folder_name(composition: &str) -> String {
+    let parts: Vec<&str> = composition
+        .split(|c: char| !(c.is_ascii_alphanumeric() || c == '.'))
+        .filter(|part| !part.is_empty())
+        .collect();
+    parts.join("-")
 }
 
 struct StageReader<'a> {
@@ -333,7 +353,7 @@ impl StageReader<'_> {
                 return Err(self.document().error(
                     &path,
                     format!("{value} is listed twice"),
-                    "list every seed and every rate once",
+                    "list every seed, rate, temperature and composition once",
                 ));
             }
             Ok(())
@@ -343,6 +363,21 @@ impl StageReader<'_> {
         }
         for (k, r) in e.rates.iter().enumerate() {
             repeated(e.rates[..k].contains(r), format!("ensemble.rates[{k}]"), r.to_string())?;
+        }
+        for (k, &t) in e.temperatures.iter().enumerate() {
+            let path = format!("ensemble.temperatures[{k}]");
+            self.document().positive(&path, t)?;
+            repeated(e.temperatures[..k].contains(&t), path, t.to_string())?;
+        }
+        self.compositions()?;
+        for (k, c) in e.compositions.iter().enumerate() {
+            let path = format!("ensemble.compositions[{k}]");
+            let folder = |text: &String| folder_name(text);
+            repeated(
+                e.compositions[..k].iter().map(folder).any(|f| f == folder(c)),
+                path,
+                c.clone(),
+            )?;
         }
         let has_rate = self.raw.stage.iter().any(|s| s.rate.is_some());
         if !e.rates.is_empty() && !has_rate {
@@ -371,33 +406,79 @@ impl StageReader<'_> {
                 ));
             }
         };
-        Ok(EnsembleSettings { seeds, rates: e.rates.clone(), replicas: replicas as usize })
+        Ok(EnsembleSettings {
+            seeds,
+            rates: e.rates.clone(),
+            temperatures: e.temperatures.clone(),
+            compositions: e.compositions.clone(),
+            replicas: replicas as usize,
+        })
+    }
+
+    /// Checks that the members' compositions can be read and have the same species.
+    fn compositions(&self) -> Result<()> {
+        let mut first: Option<(&str, Vec<String>)> = None;
+        for (k, text) in self.raw.ensemble.compositions.iter().enumerate() {
+            let path = format!("ensemble.compositions[{k}]");
+            let composition = Composition::parse(text)
+                .map_err(|e| self.document().error(&path, e.to_string(), e.remedy()))?;
+            let mut species: Vec<String> =
+                composition.amounts().iter().map(|(name, _)| name.clone()).collect();
+            species.sort_unstable();
+            match &first {
+                None => first = Some((text, species)),
+                Some((_, known)) if *known == species => {}
+                Some((other, _)) => {
+                    return Err(self.document().error(
+                        &path,
+                        format!("{text} and {other} have not the same species"),
+                        "members of one run share their species: make a run of each",
+                    ));
+                }
+            }
+        }
+        Ok(())
     }
 
     fn members(&self, ensemble: &EnsembleSettings) -> Result<Vec<Member>> {
-        let rates: Vec<Option<f64>> = if ensemble.rates.is_empty() {
-            vec![None]
-        } else {
-            ensemble.rates.iter().copied().map(Some).collect()
-        };
-        let single = rates.len() * ensemble.seeds.len() == 1;
-        let mut members = Vec::new();
-        for &rate in &rates {
-            for &seed in &ensemble.seeds {
-                let directory = match rate {
-                    _ if single => String::new(),
-                    Some(rate) => format!("rate-{rate}-seed-{seed}"),
-                    None => format!("seed-{seed}"),
-                };
-                let stages = self.stages(rate)?;
-                let branches = self.branches(&stages)?;
-                members.push(Member { seed, rate, directory, stages, branches });
+        fn each<T: Clone>(values: &[T]) -> Vec<Option<T>> {
+            match values.is_empty() {
+                true => vec![None],
+                false => values.iter().cloned().map(Some).collect(),
             }
+        }
+        let unit = if self.reader.units.system == UnitSystem::Metal { "K" } else { "" };
+        let mut members = Vec::new();
+        for rate in each(&ensemble.rates) {
+            for composition in each(&ensemble.compositions) {
+                for temperature in each(&ensemble.temperatures) {
+                    let stages = self.stages(rate, temperature)?;
+                    let branches = self.branches(&stages)?;
+                    let mut parts: Vec<String> = Vec::new();
+                    parts.extend(rate.map(|rate| format!("rate-{rate}")));
+                    parts.extend(composition.as_deref().map(folder_name));
+                    parts.extend(temperature.map(|t| format!("temperature-{t}{unit}")));
+                    for &seed in &ensemble.seeds {
+                        members.push(Member {
+                            seed,
+                            rate,
+                            temperature,
+                            composition: composition.clone(),
+                            directory: [&parts[..], &[format!("seed-{seed}")]].concat().join("-"),
+                            stages: stages.clone(),
+                            branches: branches.clone(),
+                        });
+                    }
+                }
+            }
+        }
+        if let [only] = &mut members[..] {
+            only.directory.clear();
         }
         Ok(members)
     }
 
-    fn stages(&self, rate: Option<f64>) -> Result<Vec<Stage>> {
+    fn stages(&self, rate: Option<f64>, ends_at: Option<f64>) -> Result<Vec<Stage>> {
         let d = self.document();
         if self.raw.stage.is_empty() {
             return Err(d.error(
@@ -408,7 +489,9 @@ impl StageReader<'_> {
         }
         let mut stages: Vec<Stage> = Vec::new();
         let mut temperature = None;
+        let last_ramp = self.raw.stage.iter().rposition(|s| s.kind == KindText::Ramp).unwrap_or(0);
         for (index, text) in self.raw.stage.iter().enumerate() {
+            let ends_at = ends_at.filter(|_| index >= last_ramp);
             let path = format!("stage[{index}]");
             self.check_name(&format!("{path}.name"), &text.name)?;
             if stages.iter().any(|s| s.name == text.name) {
@@ -431,7 +514,7 @@ impl StageReader<'_> {
                     ));
                 }
             }
-            let kind = self.kind(&path, text, rate, temperature)?;
+            let kind = self.kind(&path, text, rate, ends_at, temperature)?;
             if let StageKind::Dynamics { to, .. } = kind {
                 temperature = Some(to);
             }
@@ -459,6 +542,7 @@ impl StageReader<'_> {
         path: &str,
         text: &StageText,
         member_rate: Option<f64>,
+        member_temperature: Option<f64>,
         previous: Option<f64>,
     ) -> Result<StageKind> {
         let d = self.document();
@@ -488,15 +572,18 @@ impl StageReader<'_> {
                 });
             }
             KindText::Hold => {
-                let t = required("temperature", text.temperature)?;
+                let written = text.temperature.or(member_temperature);
+                let t = member_temperature.unwrap_or(required("temperature", written)?);
                 let duration = text.duration.ok_or_else(|| missing("duration"))?;
                 (t, t, self.steps(&key("duration"), duration)?)
             }
             KindText::Relax => {
                 let t = match text.temperature.or(previous) {
                     Some(t) => d.positive(&key("temperature"), t)?,
+                    None if member_temperature.is_some() => 0.0,
                     None => return Err(missing("temperature")),
                 };
+                let t = member_temperature.unwrap_or(t);
                 let duration = text.duration.ok_or_else(|| missing("duration"))?;
                 (t, t, self.steps(&key("duration"), duration)?)
             }
@@ -505,7 +592,8 @@ impl StageReader<'_> {
                     Some(t) => d.positive(&key("from"), t)?,
                     None => return Err(missing("from")),
                 };
-                let to = required("to", text.to)?;
+                let to = required("to", text.to.or(member_temperature))?;
+                let to = member_temperature.unwrap_or(to);
                 let steps = match (text.rate, text.duration) {
                     (Some(_), Some(_)) => {
                         return Err(d.error(

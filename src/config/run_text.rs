@@ -117,6 +117,10 @@ pub(super) struct EnsembleText {
     pub seeds: Vec<u64>,
     #[serde(default)]
     pub rates: Vec<f64>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub temperatures: Vec<f64>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub compositions: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub replicas: Option<u64>,
 }

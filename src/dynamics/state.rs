@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::error::{Error, Result};
 use crate::system::{FixedPosition, SimulationBox, Structure, from_fixed};
 
 /// Positions in a backend's own representation.
@@ -61,6 +62,21 @@ pub struct DynamicsState {
 }
 
 impl DynamicsState {
+    /// An error unless the state is one of so many atoms.
+    pub fn check_length(&self, atoms: usize) -> Result<()> {
+        let lengths = match &self.positions {
+            Positions::Fixed { fractions, images } => [fractions.len(), images.len()],
+            Positions::Double(unwrapped) => [unwrapped.len(); 2],
+        };
+        match lengths == [atoms; 2] && self.velocities.len() == atoms {
+            true => Ok(()),
+            false => Err(Error::input(
+                format!("a state of {} atoms for a structure of {atoms}", self.velocities.len()),
+                "resume with the structure that the run was started from",
+            )),
+        }
+    }
+
     /// The structure with this state's positions and velocities; `template` supplies species,
     /// kinds and identifiers.
     pub fn structure(&self, template: &Structure) -> Structure {

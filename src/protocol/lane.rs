@@ -7,7 +7,7 @@ use super::checkpoint::{self, Checkpoint, Cursor};
 use super::files::SegmentFiles;
 use super::runner::snapshot_path;
 use super::sampler::Sampler;
-use super::start::initial_structure;
+use super::start::member_structure;
 use crate::backend::Backend;
 use crate::config::{Member, RunPlan, Stage};
 use crate::dynamics::{DynamicsPlan, DynamicsState, Ensemble, TemperatureSchedule};
@@ -60,7 +60,7 @@ impl<'a> Lane<'a> {
         from: Option<Checkpoint>,
     ) -> Result<Self> {
         let member = &plan.members[number];
-        let template = initial_structure(plan, member.seed)?;
+        let template = member_structure(plan, member)?;
         let force_field = Arc::new(CompiledForceField::new(&plan.force_field, &template)?);
         let fingerprint = structure_fingerprint(&template);
         let place = from.as_ref().map_or((0, 0), |c| (c.cursor.segment, c.cursor.stage));

@@ -46,7 +46,7 @@ pub use inherent::inherent_structure_energy_of;
 pub(crate) use inherent::{at_rest, descend};
 pub use record::{BondRecord, MemoryRecord, MinimizationRecord, StageMeans, StageRecord};
 pub use runner::run;
-pub use start::{check_overlaps, initial_structure};
+pub use start::{check_overlaps, initial_structure, member_structure};
 pub use summary::{Check, MemberSummary, RunSummary};
 
 use crate::dynamics::Thermodynamics;

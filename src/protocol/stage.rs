@@ -2,6 +2,7 @@
 //! or dynamics in one session with everything that is observed on the way.
 
 use std::path::PathBuf;
+use std::time::Instant;
 
 use super::checkpoint;
 use super::inherent::inherent_structure_energy;
@@ -19,8 +20,20 @@ use crate::error::{Error, Result};
 use crate::io::write_structure;
 use crate::system::maxwell_boltzmann_velocities;
 
-/// Atom-steps between two looks at the interrupt flag: about a second on two cores.
-const ATOM_STEPS_PER_CHUNK: u64 = 3_000_000;
+/// Atom-steps of a stage's first call of the device: a second at most on the slowest.
+const FIRST_ATOM_STEPS: u64 = 100_000;
+
+/// Seconds between two looks at the interrupt flag: short for people, long for a fast device, which
+/// stands still between two calls.
+const SECONDS_PER_CALL: f64 = 0.5;
+
+/// Steps of the next call of a device at most, after one of `done` steps, `call` at most, that took
+/// so many seconds. No bit depends on it.
+fn next_call(call: u64, done: u64, seconds: f64) -> u64 {
+    let wanted = SECONDS_PER_CALL * done as f64 / seconds.max(1e-9);
+    // One slow or quick call says little.
+    (wanted as u64).clamp(call / 4, call.saturating_mul(4)).max(1)
+}
 
 /// Runs the stage that all of `lanes` stand in to its end, or to `until` steps of it.
 pub(super) fn run_stage(
@@ -104,6 +117,8 @@ struct Dynamics {
     done: u64,
     until: u64,
     steps: u64,
+    /// Steps of the next call of the device at most.
+    call: u64,
     ramp: bool,
     /// Temperature of each lane's snapshots and the step of the stage.
     snapshots: Vec<Vec<(f64, u64)>>,
@@ -146,7 +161,9 @@ impl Dynamics {
             .collect();
         let session = shared.backend.replicas(&replicas).map_err(|e| whose(e, lanes))?;
         let (steps, ramp) = shape;
+        let atoms: u64 = lanes.iter().map(|lane| lane.template.len() as u64).sum();
         Ok(Self {
+            call: (FIRST_ATOM_STEPS / atoms.max(1)).max(1),
             plans,
             results,
             session,
@@ -165,7 +182,9 @@ impl Dynamics {
         while self.done < self.until {
             let next = self.next_event(shared, lanes);
             let count = next - self.done;
+            let clock = Instant::now();
             self.session.advance(count).map_err(|e| whose(e, lanes))?;
+            self.call = next_call(self.call, count, clock.elapsed().as_secs_f64());
             self.done = next;
             shared.done_steps += count * lanes.len() as u64;
             let latest = self.write_due(shared, lanes)?;
@@ -221,9 +240,7 @@ impl Dynamics {
     }
 
     fn next_event(&self, shared: &Shared<'_>, lanes: &[&mut Lane<'_>]) -> u64 {
-        let atoms: u64 = lanes.iter().map(|lane| lane.template.len() as u64).sum();
-        let chunk = (ATOM_STEPS_PER_CHUNK / atoms.max(1)).max(1);
-        let mut next = self.until.min(self.done + chunk);
+        let mut next = self.until.min(self.done.saturating_add(self.call));
         let output = &shared.plan.output;
         let intervals = [
             output.thermo,
@@ -430,5 +447,36 @@ fn interrupted(lanes: &[&mut Lane<'_>]) -> Error {
     Error::Interrupted {
         step: first.map_or(0, |lane| lane.state.step),
         checkpoint: first.and_then(|lane| lane.checkpoint()).unwrap_or_default(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Calls of a device that needs so many seconds for a step, from the first to the steady one.
+    fn calls(atoms: u64, seconds_per_step: f64) -> Vec<u64> {
+        let first = (FIRST_ATOM_STEPS / atoms).max(1);
+        let longer = |&steps: &u64| Some(next_call(steps, steps, steps as f64 * seconds_per_step));
+        std::iter::successors(Some(first), longer).take(20).collect()
+    }
+
+    #[test]
+    fn calls_take_about_half_a_second_on_every_device() {
+        // A million atoms on a fast GPU and on two cores, 3000 atoms on a GPU and on `reference`.
+        for (atoms, seconds_per_step) in
+            [(1_029_000, 1e-3), (1_029_000, 0.25), (3000, 40e-6), (3000, 0.05)]
+        {
+            let calls = calls(atoms, seconds_per_step);
+            let steady = calls[19] as f64 * seconds_per_step;
+            assert!((0.3..=1.0).contains(&steady), "{atoms} atoms: {steady} s");
+            // On the way there none is much longer.
+            assert!(calls.iter().all(|&n| n as f64 * seconds_per_step < 2.0), "{calls:?}");
+        }
+        // A step that takes longer than a call is a call.
+        assert_eq!(next_call(1, 1, 5.0), 1);
+        assert_eq!(next_call(2, 2, 0.0), 8);
+        // Outputs that cut calls short do not make them shorter still.
+        assert_eq!(next_call(1000, 10, 0.01), 500);
     }
 }

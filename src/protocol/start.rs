@@ -1,7 +1,7 @@
 //! The structure a run starts from.
 
 use crate::backend::reference::for_each_pair;
-use crate::config::{Build, RunPlan, Start};
+use crate::config::{Build, Member, RunPlan, Start};
 use crate::error::{Error, Result};
 use crate::io::read_structure;
 use crate::potential::{ForceField, SMALLEST_R2};
@@ -10,12 +10,28 @@ use crate::system::{
     cubic_box,
 };
 
-/// Reads or builds the structure that a member starts from. Masses are the force field's.
+/// Reads or builds the structure that a run of one composition starts from. Masses are the force
+/// field's.
 pub fn initial_structure(plan: &RunPlan, seed: u64) -> Result<Structure> {
+    structure_of(plan, None, seed)
+}
+
+/// Reads or builds the structure that a member starts from.
+pub fn member_structure(plan: &RunPlan, member: &Member) -> Result<Structure> {
+    structure_of(plan, member.composition.as_deref(), member.seed)
+}
+
+fn structure_of(plan: &RunPlan, composition: Option<&str>, seed: u64) -> Result<Structure> {
     let field = &plan.force_field;
-    let mut structure = match &plan.start {
-        Start::File(path) => read_structure(path)?,
-        Start::Build(build) => packed(build, field, seed)?,
+    let mut structure = match (&plan.start, composition) {
+        (Start::File(path), _) => read_structure(path)?,
+        (Start::Build(build), None) => packed(build, field, seed)?,
+        (Start::Build(build), Some(own)) => {
+            let build = Build { composition: own.to_owned(), ..build.clone() };
+            let mut structure = packed(&build, field, seed)?;
+            order_species(&mut structure, field);
+            structure
+        }
     };
     for species in &mut structure.species {
         species.mass = Some(parameters(field, &species.name)?.mass);
@@ -23,6 +39,23 @@ pub fn initial_structure(plan: &RunPlan, seed: u64) -> Result<Structure> {
     structure.check_finite()?;
     check_overlaps(&structure)?;
     Ok(structure)
+}
+
+/// Species in the order of the force field: members of different compositions share sessions only
+/// if they count their species alike.
+fn order_species(structure: &mut Structure, field: &ForceField) {
+    let place = |name: &str| field.species.iter().position(|s| s.name == name);
+    let mut order: Vec<usize> = (0..structure.species.len()).collect();
+    order.sort_by_key(|&k| place(&structure.species[k].name));
+    let species = order.iter().map(|&k| structure.species[k].clone()).collect();
+    let mut new = vec![0; order.len()];
+    for (to, &from) in order.iter().enumerate() {
+        new[from] = to as u16;
+    }
+    for kind in &mut structure.kinds {
+        *kind = new[usize::from(*kind)];
+    }
+    structure.species = species;
 }
 
 fn parameters<'a>(

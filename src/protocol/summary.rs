@@ -18,7 +18,8 @@ pub struct RunSummary {
     pub title: String,
     /// Results of each repetition.
     pub members: Vec<MemberSummary>,
-    /// For each quench rate ("" if the run has only its own): quantity → mean over the seeds.
+    /// For each quench rate ("" if the run has only its own), composition and temperature, with
+    /// spaces between them: quantity → mean over the seeds.
     pub means: BTreeMap<String, BTreeMap<String, Mean>>,
     /// True if every check of every member passed.
     pub all_checks_passed: bool,
@@ -33,6 +34,12 @@ pub struct MemberSummary {
     pub seed: u64,
     /// Its quench rate, if the run repeats over rates.
     pub rate: Option<f64>,
+    /// Temperature it ends at, if the run repeats over temperatures.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub temperature: Option<f64>,
+    /// Composition, if the run repeats over compositions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub composition: Option<String>,
     /// What was checked.
     pub checks: Vec<Check>,
     /// Results of the stages.
@@ -73,6 +80,8 @@ pub(super) fn summarize(output: &Path, plan: &RunPlan) -> Result<RunSummary> {
             directory: member.directory.clone(),
             seed: member.seed,
             rate: member.rate,
+            temperature: member.temperature,
+            composition: member.composition.clone(),
             checks: checks(member, &stages, &branches),
             stages,
             branches,
@@ -157,12 +166,17 @@ fn checks(member: &Member, stages: &[StageRecord], branches: &[StageRecord]) -> 
     checks
 }
 
-/// Means over seeds of the scalar results, grouped by quench rate.
+/// Means over seeds of the scalar results, grouped by everything else that members differ in.
 fn means(members: &[MemberSummary]) -> BTreeMap<String, BTreeMap<String, Mean>> {
     let mut values: BTreeMap<String, BTreeMap<String, Vec<f64>>> = BTreeMap::new();
     for member in members {
-        let rate = member.rate.map_or(String::new(), |r| r.to_string());
-        let group = values.entry(rate).or_default();
+        let parts = [
+            member.rate.map(|r| r.to_string()),
+            member.composition.clone(),
+            member.temperature.map(|t| t.to_string()),
+        ];
+        let key = parts.into_iter().flatten().collect::<Vec<_>>().join(" ");
+        let group = values.entry(key).or_default();
         for stage in member.stages.iter().chain(&member.branches) {
             let mut note = |quantity: &str, value: f64| {
                 if value.is_finite() {
@@ -190,12 +204,12 @@ fn means(members: &[MemberSummary]) -> BTreeMap<String, BTreeMap<String, Mean>> 
     }
     values
         .into_iter()
-        .map(|(rate, group)| {
+        .map(|(key, group)| {
             let means = group
                 .into_iter()
                 .filter_map(|(name, v)| mean_and_standard_error(&v).map(|m| (name, m)))
                 .collect();
-            (rate, means)
+            (key, means)
         })
         .collect()
 }

@@ -143,6 +143,17 @@ impl ClusterOrder {
         order
     }
 
+    /// Bytes of the order.
+    pub fn bytes(&self) -> usize {
+        size_of_val(self.atoms.as_slice())
+            + size_of_val(self.slabs.as_slice())
+            + size_of_val(self.slab_start.as_slice())
+            + size_of_val(self.columns.as_slice())
+            + size_of_val(self.column_start.as_slice())
+            + size_of_val(self.heights.as_slice())
+            + size_of_val(self.bounds.as_slice())
+    }
+
     /// Kernel clusters with the given positions; padding repeats its cluster's first atom under
     /// the species `padding_species`, which interacts with nothing.
     pub fn fill(
@@ -457,6 +468,19 @@ impl PairList {
     /// few enough that their halos stay small beside them.
     pub fn block_size(clusters: usize) -> usize {
         (2 * clusters).div_ceil(16).clamp(24, 1024)
+    }
+
+    /// Bytes of the list.
+    pub fn bytes(&self) -> usize {
+        let block = |b: &Block| {
+            size_of_val(b.starts.as_slice())
+                + size_of_val(b.own.as_slice())
+                + size_of_val(b.entries.as_slice())
+                + size_of_val(b.touched.as_slice())
+        };
+        self.blocks.iter().map(block).sum::<usize>()
+            + size_of_val(self.contributions.as_slice())
+            + size_of_val(self.contribution_start.as_slice())
     }
 
     /// Lists all pairs; `list` runs [`list_block`] under the session's instruction set.

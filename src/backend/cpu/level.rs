@@ -2,6 +2,7 @@
 
 use super::clusters::{Block, Cluster, ClusterOrder, Reach, list_block};
 use super::kernel::{Analytic, ClusterForces, KernelInput, Law, Sums, Tabulated, block_forces};
+use super::peak::{Seeds, multiply_add};
 #[cfg(target_arch = "aarch64")]
 use super::simd::neon::Neon;
 use super::simd::portable::Portable;
@@ -71,6 +72,24 @@ impl Level {
         }
     }
 
+    /// The level of a name as it is written behind `cpu:`, if this machine has it.
+    pub fn from_key(key: &str) -> Option<Self> {
+        Self::available().into_iter().find(|level| level.key() == key)
+    }
+
+    /// Name to select it by, behind `cpu:`.
+    pub fn key(self) -> &'static str {
+        match self.0 {
+            #[cfg(target_arch = "x86_64")]
+            Kind::Avx512 => "avx512",
+            #[cfg(target_arch = "x86_64")]
+            Kind::Avx2 => "avx2",
+            #[cfg(target_arch = "aarch64")]
+            Kind::Neon => "neon",
+            Kind::Portable => "portable",
+        }
+    }
+
     /// i-atoms side by side in a vector, which fixes the layout of the lookup tables.
     pub(super) fn rows(self) -> usize {
         match self.0 {
@@ -105,6 +124,22 @@ impl Level {
             Kind::Portable => {
                 list_block::<Portable>(order, clusters, reach, first, last, stamps, stamp)
             }
+        }
+    }
+
+    /// Runs [`multiply_add`] with this instruction set.
+    pub(super) fn multiply_add(self, rounds: u32, seeds: &Seeds) -> f32 {
+        match self.0 {
+            // SAFETY: a Level exists only for instruction sets that were detected.
+            #[cfg(target_arch = "x86_64")]
+            Kind::Avx512 => unsafe { multiply_add_avx512(rounds, seeds) },
+            // SAFETY: as above.
+            #[cfg(target_arch = "x86_64")]
+            Kind::Avx2 => unsafe { multiply_add_avx2(rounds, seeds) },
+            // SAFETY: as above.
+            #[cfg(target_arch = "aarch64")]
+            Kind::Neon => unsafe { multiply_add_neon(rounds, seeds) },
+            Kind::Portable => multiply_add::<Portable>(rounds, seeds),
         }
     }
 
@@ -209,7 +244,13 @@ impl Kernel {
 
 /// What runs with an instruction set, compiled for it.
 macro_rules! compiled_for {
-    ($arch:tt, $features:tt, $lanes:ty, $task:ident, $forces:ident, $list:ident) => {
+    ($arch:tt, $features:tt, $lanes:ty, $task:ident, $forces:ident, $list:ident, $peak:ident) => {
+        #[cfg(target_arch = $arch)]
+        #[target_feature(enable = $features)]
+        fn $peak(rounds: u32, seeds: &Seeds) -> f32 {
+            multiply_add::<$lanes>(rounds, seeds)
+        }
+
         #[cfg(target_arch = $arch)]
         #[target_feature(enable = $features)]
         fn $task<T: Task>(task: T) -> T::Output {
@@ -248,7 +289,16 @@ compiled_for!(
     Avx512,
     task_avx512,
     forces_avx512,
-    list_avx512
+    list_avx512,
+    multiply_add_avx512
 );
-compiled_for!("x86_64", "avx2,fma,popcnt", Avx2, task_avx2, forces_avx2, list_avx2);
-compiled_for!("aarch64", "neon", Neon, task_neon, forces_neon, list_neon);
+compiled_for!(
+    "x86_64",
+    "avx2,fma,popcnt",
+    Avx2,
+    task_avx2,
+    forces_avx2,
+    list_avx2,
+    multiply_add_avx2
+);
+compiled_for!("aarch64", "neon", Neon, task_neon, forces_neon, list_neon, multiply_add_neon);

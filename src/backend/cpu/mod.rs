@@ -6,6 +6,7 @@ pub(super) mod descriptor;
 mod integrate;
 mod kernel;
 mod level;
+mod peak;
 mod session;
 mod simd;
 mod sorption;
@@ -86,6 +87,10 @@ impl Backend for CpuBackend {
     fn replicas(&self, replicas: &[Replica<'_>]) -> Result<Box<dyn ReplicaSession>> {
         // A thread each: small systems have too little work for two.
         Ok(Box::new(Independent::new(self, replicas, rayon::current_num_threads())?))
+    }
+
+    fn arithmetic_peak(&self) -> Result<Option<f64>> {
+        Ok(Some(peak::peak(self.level)))
     }
 
     fn descriptors<'a>(&self, plan: &'a BoundPlan<'a>) -> Result<Box<dyn DescriptorSession + 'a>> {

@@ -93,6 +93,7 @@ impl CpuSession {
     ) -> Result<Self> {
         let mut template = template.clone();
         template.simulation_box = from.simulation_box;
+        from.check_length(template.len())?;
         let mut session = Self::empty(&template, plan, level, signature)?;
         let velocities = from.velocities.clone();
         match &from.positions {
@@ -471,6 +472,17 @@ impl DynamicsSession for CpuSession {
             ("integrate", integrate.as_secs_f64()),
             ("list", list.as_secs_f64()),
         ]
+    }
+
+    fn memory(&self) -> Option<u64> {
+        let buffers: usize = self.buffers.iter().map(|b| size_of_val(b.as_slice())).sum();
+        let own = buffers
+            + size_of_val(self.motions.as_slice())
+            + size_of_val(self.input.clusters.as_slice())
+            + size_of_val(self.input.diameters.as_slice())
+            + self.order.bytes()
+            + self.list.bytes();
+        Some(own as u64)
     }
 
     fn advance(&mut self, steps: u64) -> Result<StepReport> {

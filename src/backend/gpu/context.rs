@@ -1,10 +1,12 @@
 //! Adapters and devices: which GPUs there are, opening one, and turning every way in which wgpu
 //! can fail into our errors.
 
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::Serialize;
 
+use super::cache::{self, Store};
 use crate::error::{Error, Result};
 
 /// Environment variable that turns on bounds checks in shaders and validation of indirect
@@ -69,13 +71,18 @@ pub struct GpuOptions {
     /// Workgroups of a dispatch along one dimension at most (`None`: the adapter's own limit). It
     /// never changes a result.
     pub longest_dispatch: Option<u32>,
+    /// Keep compiled pipelines in this directory, where the API offers it (`None`: compile anew).
+    /// It never changes a result.
+    pub pipeline_cache: Option<PathBuf>,
 }
 
 impl GpuOptions {
-    /// The defaults, with checks if `FULGURITE_GPU_CHECKED` is set to something other than 0.
+    /// The defaults, with checks if `FULGURITE_GPU_CHECKED` is set to something other than 0, and
+    /// with compiled pipelines kept in the user's cache directory, or where
+    /// `FULGURITE_PIPELINE_CACHE` says.
     pub fn from_environment() -> Self {
         let checked = std::env::var_os(CHECKED_VARIABLE).is_some_and(|v| v != "0" && !v.is_empty());
-        Self { checked, ..Self::default() }
+        Self { checked, pipeline_cache: cache::directory(), ..Self::default() }
     }
 }
 
@@ -179,7 +186,15 @@ pub struct Context {
     pub(super) limits: wgpu::Limits,
     pub(super) options: GpuOptions,
     pub(super) timestamps: bool,
+    pub(super) cache: Option<Store>,
     faults: Arc<Faults>,
+}
+
+impl Drop for Context {
+    fn drop(&mut self) {
+        // Pipelines of analyses, descriptors and sorption, compiled since.
+        self.cache.iter().for_each(Store::save);
+    }
 }
 
 impl Context {
@@ -224,7 +239,8 @@ impl Context {
         adapter: &wgpu::Adapter,
         options: GpuOptions,
     ) -> Result<Self> {
-        let wanted = wgpu::Features::TIMESTAMP_QUERY | wgpu::Features::SUBGROUP;
+        let mut wanted = wgpu::Features::TIMESTAMP_QUERY | wgpu::Features::SUBGROUP;
+        wanted.set(wgpu::Features::PIPELINE_CACHE, options.pipeline_cache.is_some());
         let features = adapter.features() & wanted;
         let limits = adapter.limits();
         let failed = |what: String| Error::Device {
@@ -257,6 +273,12 @@ impl Context {
                 record.record(format!("the device was lost: {message}"));
             }
         });
+        let cache = match &options.pipeline_cache {
+            Some(directory) if features.contains(wgpu::Features::PIPELINE_CACHE) => {
+                Store::open(&device, &adapter.get_info(), directory)
+            }
+            _ => None,
+        };
         tracing::debug!(device = %description.name, driver = %description.driver, "opened");
         Ok(Self {
             device,
@@ -265,6 +287,7 @@ impl Context {
             description,
             limits,
             options,
+            cache,
             faults,
         })
     }

@@ -9,12 +9,14 @@
 
 mod analysis;
 mod buffers;
+mod cache;
 mod context;
 mod descriptor;
 mod kernels;
 mod layout;
 mod observe;
 mod parameters;
+mod peak;
 mod pipelines;
 mod replicas;
 mod session;
@@ -34,6 +36,7 @@ use crate::error::Result;
 use crate::sorption::{Gradients, Isotherms, Lattices, Loss, SorptionPlan};
 use crate::system::Structure;
 
+pub use cache::CACHE_VARIABLE;
 pub use context::{
     AdapterChoice, AdapterDescription, CHECKED_VARIABLE, Context, GpuOptions, adapters,
     best_hardware,
@@ -137,6 +140,10 @@ impl Backend for GpuBackend {
 
     fn replicas(&self, replicas: &[Replica<'_>]) -> Result<Box<dyn ReplicaSession>> {
         Ok(Box::new(self.start_replicas(replicas)?))
+    }
+
+    fn arithmetic_peak(&self) -> Result<Option<f64>> {
+        peak::peak(&self.context).map(Some)
     }
 
     fn descriptors<'a>(&self, plan: &'a BoundPlan<'a>) -> Result<Box<dyn DescriptorSession + 'a>> {

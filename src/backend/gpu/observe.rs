@@ -104,6 +104,10 @@ impl ReplicaSession for GpuReplicas {
         self.members.len()
     }
 
+    fn memory(&self) -> Option<u64> {
+        Some(self.bytes())
+    }
+
     fn profile(&self) -> Vec<(&'static str, f64)> {
         let times = self.pass_times().into_iter().flat_map(|times| &times.kernels);
         times.map(|(name, (seconds, _))| (*name, *seconds)).collect()

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::cache::Store;
 use super::context::Context;
 use super::kernels::{Access, Kernel, PotentialKind};
 use crate::error::Result;
@@ -30,6 +31,7 @@ impl Pipelines {
                 Ok((kernel, made))
             })
             .collect::<Result<_>>()?;
+        context.cache.iter().for_each(Store::save);
         Ok(Self { kernels })
     }
 
@@ -105,7 +107,7 @@ pub(super) fn build(
             // every kernel writes its workgroup memory before reading it
             zero_initialize_workgroup_memory: false,
         },
-        cache: None,
+        cache: context.cache.as_ref().map(Store::for_compiling),
     });
     Pipeline { pipeline, layout }
 }

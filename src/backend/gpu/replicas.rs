@@ -108,8 +108,14 @@ impl GpuReplicas {
             .collect::<Result<Vec<_>>>()?;
         let mut session = Self::assemble(backend, replicas, &geometries)?;
         let signature = session.signature.clone();
-        let memories: Vec<Memory<'_>> =
-            replicas.iter().map(|replica| Memory::of(replica.from, &signature)).collect();
+        let memories: Vec<Memory<'_>> = replicas
+            .iter()
+            .zip(&geometries)
+            .map(|(replica, geometry)| Memory::of(replica.from, &signature, geometry.skin))
+            .collect();
+        for ((member, memory), replica) in session.members.iter_mut().zip(&memories).zip(replicas) {
+            member.rebuilds += u64::from(memory.forgets_list_of(replica.from, &signature));
+        }
         session.load(&uploads, &memories)?;
         Ok(session)
     }

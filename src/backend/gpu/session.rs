@@ -54,6 +54,10 @@ impl DynamicsSession for GpuSession {
         self.replicas.profile()
     }
 
+    fn memory(&self) -> Option<u64> {
+        self.replicas.memory()
+    }
+
     fn advance(&mut self, steps: u64) -> Result<StepReport> {
         only(self.replicas.advance(steps))
     }

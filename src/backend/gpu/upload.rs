@@ -4,8 +4,10 @@ use bytemuck::Zeroable;
 
 use crate::backend::Replica;
 use crate::dynamics::{DynamicsState, Positions};
-use crate::error::{Error, Result};
-use crate::system::{FixedPosition, Structure, to_fixed};
+use crate::error::Result;
+use crate::system::{
+    FIXED_ONE, FixedPosition, SimulationBox, Structure, fixed_difference, to_fixed,
+};
 
 /// State in the order of the input, ready for the device.
 pub(super) struct Upload {
@@ -21,24 +23,17 @@ impl Upload {
             replica.structure.check_finite()?;
             return Ok(Self::from_structure(replica.structure));
         };
+        from.check_length(replica.structure.len())?;
         let structure = from.structure(&template(replica));
         structure.check_finite()?;
-        let upload = match &from.positions {
+        Ok(match &from.positions {
             Positions::Fixed { fractions, images } => Self {
                 positions: fractions.clone(),
                 images: images.clone(),
                 velocities: from.velocities.clone(),
             },
             Positions::Double(_) => Self::from_structure(&structure),
-        };
-        let same_length = [upload.positions.len(), upload.images.len(), upload.velocities.len()];
-        if same_length.iter().any(|&n| n != structure.len()) {
-            return Err(Error::input(
-                format!("a state of {same_length:?} atoms for a structure of {}", structure.len()),
-                "resume with the structure that the run was started from",
-            ));
-        }
-        Ok(upload)
+        })
     }
 
     fn from_structure(structure: &Structure) -> Self {
@@ -76,16 +71,41 @@ pub(super) struct Memory<'a> {
 }
 
 impl<'a> Memory<'a> {
-    /// What a state holds that was written under this signature.
-    pub fn of(from: Option<&'a DynamicsState>, signature: &str) -> Self {
+    /// What a state holds that was written under this signature. Its list is too old where the plan
+    /// has a smaller skin than the plan that wrote it: then it is made anew.
+    pub fn of(from: Option<&'a DynamicsState>, signature: &str, skin: f64) -> Self {
         let own = from.filter(|from| from.backend == signature);
         Self {
             list: own
                 .filter(|from| from.list_fractions.len() == from.velocities.len())
+                .filter(|from| {
+                    // A trifle beyond what the device, in single precision, calls too far.
+                    farthest2_from_list(from) <= 0.25 * skin * skin * (1.0 + 2e-6)
+                })
                 .map(|from| from.list_fractions.as_slice()),
             twice_kinetic: own.and_then(|from| from.thermostat.twice_kinetic),
         }
     }
+
+    /// True where a state's list is not the one that will be used.
+    pub fn forgets_list_of(&self, from: Option<&DynamicsState>, signature: &str) -> bool {
+        self.list.is_none()
+            && from.is_some_and(|from| {
+                from.backend == signature && from.list_fractions.len() == from.velocities.len()
+            })
+    }
+}
+
+/// Largest squared distance of an atom from its position at the last rebuild.
+fn farthest2_from_list(state: &DynamicsState) -> f64 {
+    let Positions::Fixed { fractions, .. } = &state.positions else { return f64::INFINITY };
+    let moved2 = |(&then, &now): (&FixedPosition, &FixedPosition)| {
+        let SimulationBox { lengths: [lx, ly, lz], tilts: [xy, xz, yz], .. } = state.simulation_box;
+        let [a, b, c] = fixed_difference(then, now).map(|u| f64::from(u) / FIXED_ONE);
+        let d = [lx * a + xy * b + xz * c, ly * b + yz * c, lz * c];
+        d[0] * d[0] + d[1] * d[1] + d[2] * d[2]
+    };
+    state.list_fractions.iter().zip(fractions).map(moved2).fold(0.0, f64::max)
 }
 
 /// Appends a row of four words an atom, padded to a replica's slots.

@@ -45,6 +45,7 @@ impl ReferenceSession {
         signature: &str,
     ) -> Result<Self> {
         plan.check()?;
+        from.check_length(template.len())?;
         let positions = match &from.positions {
             Positions::Double(unwrapped) if from.backend == signature => unwrapped.clone(),
             _ => {

@@ -56,7 +56,7 @@ struct Common {
     /// Converged densities, on the branch for certain
     #[arg(long)]
     converged: bool,
-    /// auto, gpu, gpu:N, cpu or reference
+    /// auto, gpu, gpu:N, cpu, cpu:LEVEL or reference
     #[arg(long, default_value = "auto")]
     device: String,
     /// Replace files that exist

@@ -23,7 +23,7 @@ fn compile(context: &Context, name: &str, text: &str) -> Result<Pipeline> {
 }
 
 /// A uniform block.
-fn uniform<T: Pod>(context: &Context, block: &T) -> Result<wgpu::Buffer> {
+pub(super) fn uniform<T: Pod>(context: &Context, block: &T) -> Result<wgpu::Buffer> {
     let made = context.guarded("parameters", || {
         context.device.create_buffer(&wgpu::BufferDescriptor {
             label: Some("parameters"),
@@ -37,11 +37,11 @@ fn uniform<T: Pod>(context: &Context, block: &T) -> Result<wgpu::Buffer> {
 }
 
 /// Encodes one dispatch.
-fn encode(
+pub(super) fn encode<const BUFFERS: usize>(
     context: &Context,
     encoder: &mut wgpu::CommandEncoder,
     pipeline: &Pipeline,
-    buffers: [&wgpu::Buffer; 5],
+    buffers: [&wgpu::Buffer; BUFFERS],
     size: [u32; 2],
 ) -> Result<()> {
     let entries: Vec<wgpu::BindGroupEntry> = (0..)
