@@ -130,6 +130,14 @@ pub enum Error {
         /// Where it was saved.
         checkpoint: PathBuf,
     },
+    /// SIGINT or SIGTERM arrived; the best found until then was written.
+    #[error("interrupted at step {step}; the best found until then is in {}", output.display())]
+    Stopped {
+        /// Steps done.
+        step: usize,
+        /// Where the results are.
+        output: PathBuf,
+    },
     /// A failure of one of several simulations in a session.
     #[error("replica {replica}: {source}")]
     Replica {
@@ -216,6 +224,9 @@ impl Error {
             }
             Self::Capacity { .. } => "use a smaller system or a device with more memory".into(),
             Self::Interrupted { .. } => "continue with the same command and `--resume`".into(),
+            Self::Stopped { .. } => {
+                "use it as it is, or start again with `--overwrite` to search to the end".into()
+            }
             Self::Replica { source, .. }
             | Self::Member { source, .. }
             | Self::RunFailed { source, .. } => source.remedy(),
@@ -233,7 +244,7 @@ impl Error {
             | Self::UnknownSpecies { .. }
             | Self::Checkpoint { .. }
             | Self::Io { action: "read", .. } => 2,
-            Self::Interrupted { .. } => 130,
+            Self::Interrupted { .. } | Self::Stopped { .. } => 130,
             Self::Replica { source, .. } | Self::Member { source, .. } => source.exit_code(),
             _ => 1,
         }

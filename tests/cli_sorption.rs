@@ -147,7 +147,8 @@ fn a_design_finds_a_matrix() {
         .args(["--truncated", "40"])
         .assert()
         .success()
-        .stdout(contains("best of 4 starts"));
+        .stdout(contains("best of 4 starts, truncated to 40 iterations at each humidity"))
+        .stdout(contains("the same matrix with converged densities"));
     let found = directory.path().join("found");
     let matrix = read_npy(found.join("matrix.npy")).expect("read");
     assert_eq!(matrix.shape, [8, 8]);
@@ -155,10 +156,61 @@ fn a_design_finds_a_matrix() {
     let text = std::fs::read_to_string(found.join("design.json")).expect("written");
     let json: serde_json::Value = serde_json::from_str(&text).expect("JSON");
     assert!(json["mean_squared_difference"].as_f64().expect("a number") < 0.01, "{json}");
-    for file in
-        ["matrix.png", "isotherm.csv", "isotherm.svg", "history.csv", "history.svg", "water.svg"]
-    {
+    for file in ["matrix.png", "isotherm.svg", "history.csv", "history.svg", "water.svg"] {
         assert!(found.join(file).exists(), "{file}");
+    }
+    let table = std::fs::read_to_string(found.join("isotherm.csv")).expect("written");
+    assert!(table.starts_with("relative_humidity,target,achieved,converged\n"), "{table}");
+    assert_eq!((&json["seed"], &json["design"]["starts"]), (&1.into(), &4.into()));
+    assert_eq!(json["design"]["parametrization"], "sigmoid");
+    // The configuration that was used gives the same matrix again.
+    fulgurite()
+        .current_dir(directory.path())
+        .args(["design", "y=x", "--size", "8x8", "--device", "cpu", "--output", "again"])
+        .args(["--config", "found/configuration.toml"])
+        .assert()
+        .success();
+    for file in ["matrix.npy", "isotherm.csv", "history.csv", "configuration.toml"] {
+        let bytes = |run: &str| std::fs::read(directory.path().join(run).join(file)).expect("read");
+        assert_eq!(bytes("found"), bytes("again"), "{file}");
+    }
+    // What it is worth with converged densities is what the command for isotherms finds.
+    fulgurite()
+        .current_dir(directory.path())
+        .args(["isotherm", "found/matrix.npy", "--device", "reference", "--output", "exact.npy"])
+        .args(["--set", "humidity.steps=10"])
+        .assert()
+        .success();
+    let exact = read_npy(directory.path().join("exact.npy")).expect("read").data;
+    let mut loss = 0.0;
+    for (k, row) in exact.chunks(2).enumerate() {
+        let have = json["converged"]["filling"][k].as_f64().expect("a number");
+        assert!((have - row[1]).abs() < 1e-4, "{have} {}", row[1]);
+        loss += (row[1] - row[0]).powi(2) / 10.0;
+    }
+    let have = json["converged"]["mean_squared_difference"].as_f64().expect("a number");
+    assert!((have - loss).abs() < 1e-5, "{have} {loss}");
+    // The table of a design is a target again: the column that was aimed at.
+    fulgurite()
+        .current_dir(directory.path())
+        .args(["gradient", "found/matrix.png", "--target", "found/isotherm.csv", "--device", "cpu"])
+        .args(["--truncated", "40"])
+        .assert()
+        .success()
+        .stderr(contains("column `target` of found/isotherm.csv"))
+        .stdout(contains(format!(
+            "loss {:.9}",
+            json["mean_squared_difference"].as_f64().expect("a number")
+        )));
+    // Nothing of the user's is replaced in silence, whatever it is called.
+    for file in ["matrix.png", "water.svg", "configuration.toml", "design.json"] {
+        let own = directory.path().join(format!("own-{file}"));
+        std::fs::create_dir(&own).expect("made");
+        std::fs::write(own.join(file), "mine").expect("written");
+        let name = own.file_name().expect("named").to_string_lossy().into_owned();
+        let arguments = ["design", "y=x", "--size", "4x4", "--device", "cpu", "--output", &name];
+        bad(&arguments, directory.path(), "the file exists", "--overwrite");
+        assert_eq!(std::fs::read_to_string(own.join(file)).expect("there"), "mine");
     }
     // What was designed gives the isotherm that was reported.
     let output = fulgurite()
@@ -181,11 +233,242 @@ fn a_design_finds_a_matrix() {
     assert!((last - want).abs() < 1e-6);
 }
 
+#[cfg(unix)]
+#[test]
+fn a_design_that_is_interrupted_writes_its_best_and_says_so() {
+    let directory = workplace();
+    for signal in ["-INT", "-TERM"] {
+        let name = format!("stopped{signal}");
+        let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_fulgurite"))
+            .current_dir(directory.path())
+            .args(["sorption", "design", "y=x", "--size", "10x10", "--device", "cpu"])
+            .args(["--output", &name, "--set", "design.steps=1000000"])
+            .stderr(std::process::Stdio::piped())
+            .stdout(std::process::Stdio::null())
+            .spawn()
+            .expect("started");
+        // The directory is made just before the signals are looked at.
+        let found = directory.path().join(&name);
+        while !found.exists() {
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+        std::thread::sleep(std::time::Duration::from_millis(500));
+        let id = child.id().to_string();
+        assert!(std::process::Command::new("kill").args([signal, &id]).status().is_ok());
+        let mut said = String::new();
+        let mut from = child.stderr.take().expect("piped");
+        std::io::Read::read_to_string(&mut from, &mut said).expect("text");
+        assert_eq!(child.wait().expect("ended").code(), Some(130), "{said}");
+        assert!(said.contains("error: interrupted at step"), "{said}");
+        assert!(said.contains("the best found until then is in"), "{said}");
+        let text = std::fs::read_to_string(found.join("design.json")).expect("written");
+        let json: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+        assert!(json["mean_squared_difference"].as_f64().expect("a number") < 0.3);
+        let matrix = read_npy(found.join("matrix.npy")).expect("read");
+        assert!(matrix.data.iter().all(|e| *e == 0.0 || *e == 1.0));
+    }
+}
+
+#[test]
+fn tables_of_several_columns_are_targets_by_name() {
+    let directory = workplace();
+    let here = directory.path();
+    fulgurite()
+        .current_dir(here)
+        .args(["isotherm", "grid.npy", "--desorption", "--errors", "--device", "reference"])
+        .args(["--output", "loop.csv", "--set", "humidity.steps=10"])
+        .assert()
+        .success();
+    // Aims at adsorption, which the matrix meets.
+    fulgurite()
+        .current_dir(here)
+        .args(["gradient", "grid.npy", "--target", "loop.csv", "--device", "reference"])
+        .assert()
+        .success()
+        .stderr(contains("column `adsorption` of loop.csv"))
+        .stdout(contains("loss 0.000000000"));
+    let text = std::fs::read_to_string(here.join("loop.csv")).expect("written");
+    std::fs::write(here.join("bare.csv"), text.lines().skip(1).collect::<Vec<_>>().join("\n"))
+        .expect("written");
+    let bare = ["design", "bare.csv", "--size", "4x4", "--output", "d"];
+    bad(&bare, here, "5 columns, and no telling which one is the target", "two columns");
+    std::fs::write(here.join("comment.csv"), format!("# measured\n{text}")).expect("written");
+    fulgurite()
+        .current_dir(here)
+        .args(["gradient", "grid.npy", "--target", "comment.csv", "--device", "reference"])
+        .assert()
+        .success()
+        .stdout(contains("loss 0.000000000"));
+}
+
+#[test]
+fn scanning_curves_turn_between_the_humidities() {
+    let directory = workplace();
+    let curve = |option: &str, at: &str| {
+        let output = fulgurite()
+            .current_dir(directory.path())
+            .args(["isotherm", "grid.npy", "--device", "reference", option, at, "--set"])
+            .arg("humidity.steps=4")
+            .assert()
+            .success()
+            .get_output()
+            .stdout
+            .clone();
+        let text = String::from_utf8(output).expect("text");
+        let rows = text.lines().filter(|line| line.starts_with("scan"));
+        rows.map(|line| {
+            let words: Vec<&str> = line.split(',').collect();
+            (words[1].parse().expect("a number"), words[2].parse().expect("a number"))
+        })
+        .collect::<Vec<(f64, f64)>>()
+    };
+    let down = curve("--scan-down", "0.7");
+    let humidities = |rows: &[(f64, f64)]| rows.iter().map(|r| r.0).collect::<Vec<_>>();
+    assert_eq!(humidities(&down), [0.25, 0.5, 0.7, 0.5, 0.25]);
+    assert!(down[2].1 > down[1].1);
+    let up = curve("--scan-up", "0.3");
+    assert_eq!(humidities(&up), [1.0, 0.75, 0.5, 0.3, 0.5, 0.75, 1.0]);
+    assert!(up[3].1 < up[2].1);
+}
+
+#[test]
+fn what_cannot_be_claimed_is_said_and_written() {
+    let directory = workplace();
+    let here = directory.path();
+    let run = |more: &[&str]| {
+        let assert = fulgurite().current_dir(here).args(more).assert().success();
+        let output = assert.get_output();
+        let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).expect("text");
+        (text(&output.stdout), text(&output.stderr))
+    };
+    let [gas, _] = fulgurite::sorption::SorptionModel::default().bulk_spinodals().expect("known");
+    write_npy_f64(here.join("bulk.npy"), &[2, 1, 1], &[0.5, 1.0]).expect("written");
+    // 1e-4 below the end of the gas single precision is not certain to 1e-6, but to 1e-3.
+    let list = format!("humidity.list=[0.5,{:.17}]", gas.1 * (1.0 - 1e-4));
+    let bulk = ["isotherm", "bulk.npy", "--batch", "--errors", "--set", "humidity.highest=4"];
+    let cpu = [&bulk[..], &["--set", &list, "--device", "cpu"]].concat();
+    let (table, said) = run(&cpu);
+    assert!(
+        said.contains("adsorption: 1 of 4 points not certain to 1e-6 (lattice 1 at 3.7"),
+        "{said}"
+    );
+    assert!(said.contains("rounding of single precision") && said.contains("--device reference"));
+    let rows: Vec<Vec<&str>> = table.lines().map(|l| l.split(',').collect()).collect();
+    assert_eq!(rows[0], ["lattice", "relative_humidity", "adsorption", "adsorption_error"]);
+    let error = |row: usize| rows[row][3].parse::<f64>().expect("a number");
+    assert!(error(3) <= 1e-6 && error(4) > 1e-6 && error(4) < 1e-3, "{table}");
+    let (_, said) = run(&[&bulk[..], &["--set", &list, "--device", "reference"]].concat());
+    assert!(!said.contains("not certain"), "{said}");
+    // Too few iterations are not rounding.
+    let few = ["--set", "solver.scheme=\"converged\"", "--set", "solver.most_iterations=20"];
+    let few = [&bulk[..], &["--set", &list, "--device", "reference"], &few[..]].concat();
+    let (_, said) = run(&few);
+    assert!(said.contains("stopped after 20 iterations; raise solver.most_iterations"), "{said}");
+    assert!(!said.contains("rounding"), "{said}");
+    let gradient = ["gradient", "bulk.npy", "--batch", "--at", "0.5", "--set"];
+    let (_, said) =
+        run(&[&gradient[..], &["humidity.highest=4", "--set", &list, "--device", "cpu"]].concat());
+    assert!(said.contains("path: 1 of 4 points not certain to 1e-6 (lattice 1"), "{said}");
+    // Arrays and scanning curves have the bounds as well.
+    let (_, _) = run(&["isotherm", "grid.npy", "--errors", "--desorption", "--output", "e.npy"]);
+    let array = read_npy(here.join("e.npy")).expect("read");
+    assert_eq!(array.shape, [40, 5]);
+    assert!(array.data.chunks(5).all(|row| row[3] > 0.0 && row[4] > 0.0));
+    let (table, _) = run(&["isotherm", "grid.npy", "--errors", "--scan-down", "0.6"]);
+    assert!(table.starts_with("branch,relative_humidity,filling,error\n"), "{table}");
+    let truncated = ["isotherm", "grid.npy", "--errors", "--truncated", "9"];
+    bad(&truncated, here, "no bound of what is left", "--converged");
+}
+
+#[test]
+fn outputs_are_checked_before_anything_is_computed() {
+    let directory = workplace();
+    let here = directory.path();
+    let wrong = |arguments: &[&str], cause: &str, remedy: &str| {
+        bad(arguments, here, cause, remedy);
+        let name = arguments[arguments.len() - 1];
+        assert!(!here.join(name).exists(), "{name}");
+    };
+    let isotherm = |option, name| ["isotherm", "grid.npy", "--device", "cpu", option, name];
+    wrong(&isotherm("--output", "a.txt"), "an isotherm is written as .csv or .npy", "ends in .csv");
+    wrong(&isotherm("--densities", "d.csv"), "densities is written as .npy", "ends in .npy");
+    wrong(&isotherm("--picture", "p.png"), "written as .svg", "ends in .svg");
+    wrong(&isotherm("--water", "w.jpg"), "written as .svg or .png", "ends in .svg or .png");
+    wrong(&isotherm("--summary", "s.npy"), "a summary is written as .csv", ".csv");
+    let scan = ["isotherm", "none.npy", "--scan-down", "0.5", "--output", "x.npy"];
+    wrong(&scan, "scanning curves have humidities of their own", ".csv");
+    let gradient =
+        |option, name| ["gradient", "grid.npy", "--device", "cpu", "--target", "y=x", option, name];
+    wrong(&gradient("--output", "g.txt"), "written as .npy or .csv", "ends in .npy or .csv");
+    wrong(&gradient("--picture", "g.jpg"), "written as .svg or .png", "ends in .svg or .png");
+    let batch = ["gradient", "two.npy", "--batch", "--target", "y=x", "--output", "g.csv"];
+    wrong(&batch, "one square lattice", ".npy");
+    let generate = ["generate", "--count", "2", "--output", "gg.csv"];
+    wrong(&generate, "a batch of lattices is written as .npy", "ends in .npy");
+    let target = ["target", "y=x", "--output", "t.csv", "--picture", "t.png"];
+    wrong(&target, "written as .svg", "ends in .svg");
+    // What can be written is what it says.
+    fulgurite()
+        .current_dir(here)
+        .args(gradient("--output", "g.csv"))
+        .args(["--picture", "g.png"])
+        .assert()
+        .success();
+    fulgurite().current_dir(here).args(gradient("--output", "g.npy")).assert().success();
+    let array = read_npy(here.join("g.npy")).expect("read");
+    let text = std::fs::read_to_string(here.join("g.csv")).expect("written");
+    let table: Vec<f64> =
+        text.lines().flat_map(|l| l.split(',')).map(|w| w.parse().expect("a number")).collect();
+    assert_eq!((array.data, text.lines().count()), (table, 6));
+    assert!(std::fs::read(here.join("g.png")).expect("written").starts_with(b"\x89PNG"));
+    fulgurite()
+        .current_dir(here)
+        .args(isotherm("--water", "w.png"))
+        .args(["--output", "a.csv"])
+        .assert()
+        .success();
+    assert!(std::fs::read(here.join("w.png")).expect("written").starts_with(b"\x89PNG"));
+}
+
+#[test]
+fn a_batch_of_one_keeps_its_axis_and_every_lattice_has_a_line() {
+    let directory = workplace();
+    let here = directory.path();
+    let one = fulgurite::sorption::random_lattices(
+        fulgurite::sorption::Shape::square(6, 8),
+        1,
+        0.5..0.6,
+        1,
+    )
+    .expect("sound");
+    write_npy_f64(here.join("one.npy"), &[1, 6, 8], one.eta()).expect("written");
+    let isotherm = |grid: &'static str| {
+        let mut command = fulgurite();
+        command.current_dir(here).args(["isotherm", grid, "--batch", "--device", "cpu"]);
+        command
+    };
+    isotherm("one.npy").args(["--output", "o.npy", "--densities", "d.npy"]).assert().success();
+    assert_eq!(read_npy(here.join("o.npy")).expect("read").shape, [1, 40, 2]);
+    assert_eq!(read_npy(here.join("d.npy")).expect("read").shape, [1, 40, 6, 8]);
+    isotherm("one.npy").assert().success().stdout(contains("lattice,relative_humidity,ads"));
+    isotherm("two.npy").args(["--desorption", "--summary", "s.csv"]).assert().success();
+    let text = std::fs::read_to_string(here.join("s.csv")).expect("written");
+    let rows: Vec<Vec<&str>> = text.lines().map(|l| l.split(',').collect()).collect();
+    let header = "lattice,porosity,roughness,adsorption_at_highest,adsorption_sinuosity,desorption_at_highest,desorption_sinuosity,loop_area";
+    assert_eq!(rows[0].join(","), header);
+    assert_eq!((rows.len(), rows[1][1], rows[2][1]), (3, "0.500000000", "1.000000000"));
+    let number = |row: usize, column: usize| rows[row][column].parse::<f64>().expect("a number");
+    // The bulk does not condense below saturation but empties late: the loop is nearly everything.
+    assert!((number(2, 3) - 0.01454322).abs() < 1e-6 && number(2, 7) > 0.6, "{text}");
+    assert!((number(2, 4) - 1.0).abs() < 1e-3 && number(2, 6) > 1.2, "{text}");
+    assert!(number(1, 4) > 1.0 && number(1, 6) > 1.0 && number(1, 7) > 0.0, "{text}");
+}
+
 /// The curve of a target file.
 fn curve(path: &Path) -> Vec<f64> {
-    let (humidities, filling) = fulgurite::sorption::read_target(path).expect("a target");
-    assert_eq!(humidities.expect("two columns").len(), filling.len());
-    filling
+    let target = fulgurite::sorption::read_target(path).expect("a target");
+    assert_eq!(target.humidities.expect("two columns").len(), target.filling.len());
+    target.filling
 }
 
 #[test]
@@ -312,6 +595,63 @@ fn truncation_is_worth_less_the_longer_it_iterates() {
     for file in ["sinuosity.csv", "sinuosity.svg", "truncation.svg"] {
         assert!(at(file).exists(), "{file}");
     }
+    // Every lattice has a line; its areas make the means.
+    let text = std::fs::read_to_string(at("lattices.csv")).expect("a table");
+    let mut lines = text.lines();
+    assert_eq!(lines.next(), Some("lattice,porosity,sinuosity,area_20,area_100,area_500"));
+    let rows: Vec<Vec<f64>> =
+        lines.map(|l| l.split(',').map(|w| w.parse().expect("a number")).collect()).collect();
+    assert_eq!(rows.len(), 40);
+    assert!(rows.iter().all(|r| (1.0..1.42).contains(&r[2])));
+    for (k, area) in areas.iter().enumerate() {
+        let mean = rows.iter().map(|r| r[3 + k]).sum::<f64>() / 40.0;
+        assert!((mean - area).abs() < 2e-9, "{mean} {area}");
+    }
+}
+
+#[test]
+fn validation_does_what_its_options_say() {
+    let directory = workplace();
+    let here = directory.path();
+    let validate = |more: &[&str]| {
+        let mut command = fulgurite();
+        command
+            .current_dir(here)
+            .args(["validate", "--count", "20", "--size", "10x10", "--device", "reference"])
+            .args(more);
+        command
+    };
+    // Other numbers of iterations than usual are drawn.
+    let exact = ["--iterations", "7,30", "--set", "humidity.steps=8", "--output", "exact"];
+    validate(&exact).assert().success();
+    let picture = std::fs::read_to_string(here.join("exact/sinuosity.svg")).expect("drawn");
+    assert!(picture.contains("M = 7") && picture.contains("M = 30"));
+    // A single number of iterations is a point of the picture, not nothing.
+    let one = ["--iterations", "7", "--set", "humidity.steps=8", "--output", "one"];
+    validate(&one).assert().success();
+    let picture = std::fs::read_to_string(here.join("one/truncation.svg")).expect("drawn");
+    assert!(picture.contains("<circle"), "{picture}");
+    // A loose tolerance is not the same as none given.
+    let loose = ["--iterations", "7,30", "--set", "humidity.steps=8", "--output", "loose"];
+    let keys = ["--set", "solver.scheme=\"converged\"", "--set", "solver.tolerance=0.05"];
+    validate(&loose).args(keys).assert().success();
+    let table = |run: &str| std::fs::read(here.join(run).join("lattices.csv")).expect("read");
+    assert_ne!(table("exact"), table("loose"));
+    let few = ["--set", "solver.scheme=\"converged\"", "--set", "solver.most_iterations=14"];
+    let stopped = ["--iterations", "7", "--set", "humidity.steps=8", "--output", "stopped"];
+    validate(&stopped).args(few).assert().success().stderr(contains("stopped after 14 iterations"));
+    let refused = |more: &[&str], cause: &str, remedy: &str| {
+        validate(more).assert().code(2).stderr(contains(cause)).stderr(contains(remedy));
+    };
+    let truncated = ["--truncated", "100", "--output", "t"];
+    refused(&truncated, "several are compared with converged", "--iterations M,M");
+    let by_set = ["--set", "solver.scheme=\"truncated\"", "--output", "t"];
+    refused(&by_set, "several are compared with converged", "--iterations M,M");
+    refused(&["--iterations", "0,5", "--output", "t"], "0 iterations", "at least 1");
+    // Any file of the directory is looked at.
+    std::fs::create_dir(here.join("own")).expect("made");
+    std::fs::write(here.join("own/sinuosity.svg"), "mine").expect("written");
+    refused(&["--output", "own"], "the file exists", "--overwrite");
 }
 
 #[test]
@@ -417,6 +757,16 @@ fn bad_input_is_said() {
     bad(&design("y=x", "design.starts=0"), here, "0 starts", "design");
     bad(&["gradient", "grid.npy"], here, "no loss", "--target");
     bad(&["design", "y=x", "--output", "d", "--size", "4"], here, "not a size", "20x20");
+    for size in ["1000000x1000000", "4000x4000x4000", "18446744073709551615x2"] {
+        let design = ["design", "y=x", "--output", "d", "--size", size];
+        bad(&design, here, "is too large", "fewer than 2^31 sites");
+        let generate = ["generate", "--output", "g.npy", "--count", "1", "--size", size];
+        bad(&generate, here, "is too large", "fewer than 2^31 sites");
+    }
+    let many = ["generate", "--output", "g.npy", "--count", "9223372036854775807"];
+    bad(&many, here, "do not fit into memory", "several files");
+    let none = ["generate", "--output", "g.npy", "--count", "0"];
+    bad(&none, here, "no lattice is asked for", "--count");
 
     // Allowed, and said.
     fulgurite()

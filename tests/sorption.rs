@@ -519,6 +519,80 @@ fn gradients_of_reference_are_the_finite_differences() {
 }
 
 #[test]
+fn gradients_of_binary_matrices_are_one_sided_differences() {
+    let reference = ReferenceBackend::new();
+    for shape in [Shape::square(4, 5), Shape::cubic(2, 3, 3)] {
+        let lattices = random(shape, 1, 0.7, true, 44);
+        for (plan, loss) in gradient_plans() {
+            let have = reference.sorption_gradient(&lattices, &plan, &*loss).expect("runs");
+            let gradient = have.lattice(0).expect("regular");
+            let scale = gradient.iter().fold(0.0f64, |m, g| m.max(g.abs()));
+            for site in 0..lattices.sites() {
+                // Into [0, 1]: from pores downwards, from solid upwards.
+                let h = if lattices.eta()[site] > 0.5 { -5e-4 } else { 5e-4 };
+                let value = |steps: f64| {
+                    let mut eta = lattices.eta().to_vec();
+                    eta[site] += steps * h;
+                    let moved = Lattices::new(shape, eta).expect("sound");
+                    reference.sorption_gradient(&moved, &plan, &*loss).expect("runs").loss[0]
+                };
+                // Five points: the error is of the fourth order.
+                let weights = [-25.0, 48.0, -36.0, 16.0, -3.0];
+                let sum: f64 = (0..5).map(|k| weights[k] * value(k as f64)).sum();
+                let want = sum / (12.0 * h);
+                assert!(
+                    (gradient[site] - want).abs() < 1e-6 * scale,
+                    "{:?} {:?} site {site}: {} and {want}, scale {scale}",
+                    plan.scheme,
+                    plan.path,
+                    gradient[site]
+                );
+            }
+        }
+    }
+}
+
+/// A loss of densities that does not say so.
+struct Secretive;
+
+impl Loss for Secretive {
+    fn evaluate(&self, _: usize, isotherm: &[f64], _: &[f64]) -> (f64, Cotangent) {
+        (0.0, Cotangent::Densities(vec![1.0; 20 * isotherm.len()]))
+    }
+}
+
+/// Says the derivatives of too few points.
+struct Short;
+
+impl Loss for Short {
+    fn evaluate(&self, _: usize, _: &[f64], _: &[f64]) -> (f64, Cotangent) {
+        (0.0, Cotangent::Isotherm(vec![1.0]))
+    }
+}
+
+#[test]
+fn a_loss_that_contradicts_itself_is_refused() {
+    let small = random(Shape::square(4, 5), 2, 0.8, true, 45);
+    let large = random(Shape::square(40, 45), 1, 0.8, true, 45);
+    for backend in devices() {
+        for scheme in [Scheme::Truncated { iterations: 2 }, Scheme::CONVERGED] {
+            let path = Path::adsorption(&[0.2, 0.9]);
+            let plan = SorptionPlan { scheme, ..SorptionPlan::new(path) };
+            for lattices in [&small, &large] {
+                let refused = |loss: &dyn Loss| {
+                    let error = backend.sorption_gradient(lattices, &plan, loss);
+                    let error = error.expect_err("refused");
+                    assert_eq!(error.exit_code(), 2);
+                    error.to_string()
+                };
+                assert!(refused(&Secretive).contains("does not ask for densities"));
+                assert!(refused(&Short).contains("1 derivatives where 2 are needed"));
+            }
+        }
+    }
+}
+
+#[test]
 fn gradients_of_devices_agree() {
     let reference = ReferenceBackend::new();
     let fast = fast();
@@ -619,6 +693,23 @@ fn lattices_beyond_workgroup_memory_agree() {
                     assert!(error < 3e-3 * scale, "{name}: {scheme:?} {:e}", error / scale);
                 }
             }
+        }
+    }
+}
+
+#[test]
+fn very_many_iterations_are_made_in_several_submissions() {
+    let lattices = random(Shape::square(5, 6), 2, 0.8, true, 54);
+    let path = Path::adsorption(&[0.3, 0.8]);
+    let scheme = Scheme::Truncated { iterations: 30_001 };
+    let plan = SorptionPlan { scheme, densities: true, ..SorptionPlan::new(path) };
+    let want = isotherms(&ReferenceBackend::new(), &lattices, &plan);
+    for backend in fast() {
+        let have = isotherms(&**backend, &lattices, &plan);
+        assert_eq!(have.iterations, [30_001; 4]);
+        let densities = |i: &Isotherms| i.densities.clone().expect("asked for");
+        for (a, b) in densities(&have).iter().zip(densities(&want)) {
+            assert!((a - b).abs() < 1e-5, "{}: {a} {b}", backend.capabilities().name);
         }
     }
 }

@@ -19,7 +19,7 @@ use crate::analysis::{DensityWave, PairCounts};
 use crate::descriptor::{BoundPlan, DescriptorSession};
 use crate::dynamics::{DynamicsPlan, DynamicsState, Evaluation, Thermodynamics};
 use crate::error::Result;
-use crate::sorption::{Gradients, Isotherms, Lattices, Loss, SorptionPlan};
+use crate::sorption::{Gradients, Isotherms, Lattices, Loss, Shape, SorptionPlan};
 use crate::system::Structure;
 
 /// Kind of device a backend runs on.
@@ -111,6 +111,10 @@ pub trait Backend: Send + Sync {
         plan: &SorptionPlan,
         loss: &dyn Loss,
     ) -> Result<Gradients>;
+
+    /// What [`Backend::sorption_gradient`] holds at once for each lattice of a batch in work, in
+    /// bytes: matrix, densities at every point, kept iterations, workspace and gradient.
+    fn sorption_gradient_bytes(&self, shape: Shape, plan: &SorptionPlan) -> u64;
 }
 
 /// What [`DynamicsSession::observe`] is asked for.

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::{Document, Override};
 use crate::error::{Error, Result};
@@ -29,7 +29,7 @@ pub struct SorptionConfig {
     pub design: DesignSettings,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 struct Text {
     model: ModelText,
@@ -38,7 +38,7 @@ struct Text {
     design: DesignSettings,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 struct ModelText {
     temperature: Option<f64>,
@@ -47,7 +47,7 @@ struct ModelText {
     mean: Mean,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 struct HumidityText {
     steps: Option<usize>,
@@ -55,7 +55,7 @@ struct HumidityText {
     list: Option<Vec<f64>>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 struct SolverText {
     scheme: Option<SchemeName>,
@@ -64,7 +64,7 @@ struct SolverText {
     most_iterations: Option<u32>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 enum SchemeName {
     Truncated,
@@ -172,6 +172,46 @@ pub fn load_sorption(path: Option<&Path>, overrides: &[Override]) -> Result<Sorp
 }
 
 impl SorptionConfig {
+    /// The configuration as a file that [`load_sorption`] reads again, nothing left to defaults;
+    /// `scheme` is the one that was used.
+    pub fn written(&self, scheme: Scheme) -> Result<String> {
+        let SorptionModel { temperature, critical_temperature, wettability } = self.model;
+        let solver = match scheme {
+            Scheme::Truncated { iterations } => SolverText {
+                scheme: Some(SchemeName::Truncated),
+                iterations: Some(iterations),
+                ..SolverText::default()
+            },
+            Scheme::Converged { tolerance, most_iterations } => SolverText {
+                scheme: Some(SchemeName::Converged),
+                tolerance: Some(tolerance),
+                most_iterations: Some(most_iterations),
+                ..SolverText::default()
+            },
+        };
+        let text = Text {
+            model: ModelText {
+                temperature: Some(temperature),
+                critical_temperature: Some(critical_temperature),
+                wettability: Some(wettability),
+                mean: self.mean,
+            },
+            humidity: HumidityText {
+                steps: None,
+                highest: Some(self.highest_humidity),
+                list: Some(self.humidities.clone()),
+            },
+            solver,
+            design: self.design,
+        };
+        toml::to_string(&text).map_err(|e| {
+            Error::input(
+                format!("the configuration cannot be written: {e}"),
+                "choose a seed below 2^63",
+            )
+        })
+    }
+
     /// A plan along a path.
     pub fn plan(&self, path: Walk, default: Scheme) -> SorptionPlan {
         SorptionPlan {

@@ -7,6 +7,7 @@ use plotters::prelude::*;
 
 use super::{Failure, extent, failed, save};
 use crate::error::Result;
+use crate::io::write_atomically;
 
 /// A scale of colours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -67,7 +68,7 @@ impl Colors {
 impl Heatmap {
     /// The picture as SVG text.
     pub fn svg(&self) -> Result<String> {
-        let cell = (420 / self.rows.max(self.columns).max(1)).clamp(1, 42) as u32;
+        let cell = self.cell() as u32;
         let width = self.columns as u32 * cell + 190;
         let height = self.rows as u32 * cell + 100;
         let mut picture = String::new();
@@ -79,30 +80,71 @@ impl Heatmap {
         Ok(picture)
     }
 
-    /// Writes the picture to an `.svg` file.
+    /// Writes the picture to an `.svg` file, or its cells alone, without captions, to a `.png`.
     pub fn write(&self, path: impl AsRef<Path>) -> Result<()> {
-        save(path.as_ref(), &self.svg()?)
+        let path = path.as_ref();
+        if path.extension().is_some_and(|e| e.eq_ignore_ascii_case("png")) {
+            return self.write_png(path);
+        }
+        save(path, &self.svg()?)
+    }
+
+    fn write_png(&self, path: &Path) -> Result<()> {
+        let cell = self.cell();
+        let (width, height) = (self.columns * cell, self.rows * cell);
+        let mut bytes = Vec::with_capacity(3 * width * height);
+        for row in 0..height {
+            for column in 0..width {
+                let RGBColor(r, g, b) = self.color(row / cell, column / cell);
+                bytes.extend([r, g, b]);
+            }
+        }
+        write_atomically(path, |to| {
+            let mut encoder = png::Encoder::new(to, width as u32, height as u32);
+            encoder.set_color(png::ColorType::Rgb);
+            encoder.set_depth(png::BitDepth::Eight);
+            let mut writer = encoder.write_header().map_err(std::io::Error::other)?;
+            writer.write_image_data(&bytes).map_err(std::io::Error::other)?;
+            writer.finish().map_err(std::io::Error::other)
+        })
+    }
+
+    /// Pixels of a cell's side.
+    fn cell(&self) -> usize {
+        (420 / self.rows.max(self.columns).max(1)).clamp(1, 42)
+    }
+
+    /// Numbers at the ends of the colours.
+    fn ends(&self) -> (f64, f64) {
+        let (low, high) =
+            self.range.or_else(|| extent(self.values.iter().copied())).unwrap_or((0.0, 1.0));
+        (low, if high > low { high } else { low + 1.0 })
+    }
+
+    fn color(&self, row: usize, column: usize) -> RGBColor {
+        let (low, high) = self.ends();
+        match self.values.get(row * self.columns + column) {
+            Some(v) if v.is_finite() => self.colors.at((v - low) / (high - low)),
+            _ => RGBColor(190, 190, 190),
+        }
     }
 
     fn draw(&self, area: &DrawingArea<SVGBackend<'_>, Shift>, cell: i32) -> Result<(), Failure> {
         area.fill(&WHITE)?;
-        let (low, high) =
-            self.range.or_else(|| extent(self.values.iter().copied())).unwrap_or((0.0, 1.0));
-        let span = if high > low { high - low } else { 1.0 };
         let (left, top) = (50, 44);
         let style = ("sans-serif", 16).into_font().color(&BLACK);
         let small = ("sans-serif", 12).into_font().color(&BLACK);
         area.draw(&Text::new(self.title.clone(), (left, 14), style))?;
         for row in 0..self.rows {
-            for column in 0..self.columns {
-                let value = self.values.get(row * self.columns + column).copied();
-                let color = match value {
-                    Some(v) if v.is_finite() => self.colors.at((v - low) / span),
-                    _ => RGBColor(190, 190, 190),
-                };
+            let colors: Vec<RGBColor> =
+                (0..self.columns).map(|column| self.color(row, column)).collect();
+            // Neighbours of one colour are one rectangle: large maps stay small files.
+            let mut column = 0;
+            for run in colors.chunk_by(|a, b| a == b) {
                 let corner = (left + column as i32 * cell, top + row as i32 * cell);
-                let end = (corner.0 + cell, corner.1 + cell);
-                area.draw(&Rectangle::new([corner, end], color.filled()))?;
+                column += run.len();
+                let end = (left + column as i32 * cell, corner.1 + cell);
+                area.draw(&Rectangle::new([corner, end], run[0].filled()))?;
             }
         }
         let (wide, high_pixels) = (self.columns as i32 * cell, self.rows as i32 * cell);
@@ -111,7 +153,7 @@ impl Heatmap {
         area.draw(&Text::new(self.x_label.clone(), (left, top + high_pixels + 10), small.clone()))?;
         let turned = small.clone().transform(FontTransform::Rotate270);
         area.draw(&Text::new(self.y_label.clone(), (left - 22, top + high_pixels), turned))?;
-        self.draw_scale(area, (left + wide + 18, top, high_pixels.max(80)), (low, low + span))
+        self.draw_scale(area, (left + wide + 18, top, high_pixels.max(80)), self.ends())
     }
 
     fn draw_scale(
@@ -158,6 +200,31 @@ mod tests {
         assert!(svg.contains("#BEBEBE"));
         assert!(svg.contains("water"));
         Heatmap::default().svg().expect("an empty map draws");
+    }
+
+    #[test]
+    fn equal_neighbours_are_one_rectangle_and_a_png_has_the_cells() {
+        let mut values = vec![0.0; 40];
+        values[13] = 1.0;
+        let map = Heatmap { columns: 10, rows: 4, values, ..Heatmap::default() };
+        // Three whole rows, and one in three pieces.
+        let svg = map.svg().expect("drawn");
+        assert_eq!(svg.matches("<rect").count(), 1 + 6 + 1 + 40 + 1);
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("map.PNG");
+        map.write(&path).expect("written");
+        let file = std::io::BufReader::new(std::fs::File::open(path).expect("there"));
+        let mut reader = png::Decoder::new(file).read_info().expect("a PNG");
+        let mut bytes = vec![0; reader.output_buffer_size().expect("fits")];
+        let info = reader.next_frame(&mut bytes).expect("sound");
+        assert_eq!((info.width, info.height), (420, 168));
+        let pixel = |x: usize, y: usize| {
+            let at = 3 * (y * 420 + x);
+            RGBColor(bytes[at], bytes[at + 1], bytes[at + 2])
+        };
+        assert_eq!(pixel(3 * 42 + 41, 42), Colors::Sequential.at(1.0));
+        assert_eq!(pixel(4 * 42, 42), Colors::Sequential.at(0.0));
+        assert_eq!(pixel(3 * 42, 41), Colors::Sequential.at(0.0));
     }
 
     #[test]

@@ -2,10 +2,14 @@
 
 use std::time::Instant;
 
+use rayon::prelude::*;
 use serde::Serialize;
 
-use super::{MeanSquare, Path, Scheme, Shape, SorptionPlan, even_humidities, random_lattices};
-use crate::backend::{Backend, DeviceKind, select};
+use super::{
+    Lattices, MeanSquare, Path, Scheme, Shape, SorptionPlan, even_humidities, random_lattices,
+};
+use crate::backend::reference::ReferenceBackend;
+use crate::backend::{Backend, select};
 use crate::error::Result;
 
 /// What is benchmarked.
@@ -48,13 +52,27 @@ pub struct SorptionResult {
     pub implicit_gradient_seconds: f64,
     /// Isotherm and gradient by back-propagation through the truncated scheme.
     pub unrolled_gradient_seconds: f64,
-    /// What the implicit gradient keeps besides the isotherm, bytes a lattice: the densities at
-    /// every humidity, however many iterations were made.
-    pub implicit_gradient_bytes: usize,
+    /// What the implicit gradient holds at once, bytes a lattice: the densities at every humidity,
+    /// however many iterations were made, and its workspace.
+    pub implicit_gradient_bytes: u64,
     /// The same for back-propagation: also the iterations of one humidity.
-    pub unrolled_gradient_bytes: usize,
-    /// Largest difference of an isotherm of the truncated scheme to `reference` (first lattices).
+    pub unrolled_gradient_bytes: u64,
+    /// Largest difference of an isotherm of the truncated scheme to `reference`, adsorption and
+    /// desorption, over the first lattices.
     pub difference: f64,
+    /// Number of these lattices.
+    pub compared: usize,
+}
+
+/// Lattices that are compared with `reference` at most.
+const COMPARED: usize = 200;
+
+/// Isotherms by `reference`, lattices on all threads.
+fn reference(lattices: &Lattices, plan: &SorptionPlan) -> Result<Vec<f64>> {
+    let one =
+        |k: usize| Ok(ReferenceBackend::new().sorption(&lattices.range(k..k + 1), plan)?.filling);
+    let parts = (0..lattices.count()).into_par_iter().map(one).collect::<Result<Vec<_>>>()?;
+    Ok(parts.concat())
 }
 
 /// Runs the benchmark; `said` is told what is being done.
@@ -71,17 +89,22 @@ pub fn benchmark(
         ..converged.clone()
     };
     let few = lattices.range(0..benchmark.lattices.min(4));
-    let exact = crate::backend::reference::ReferenceBackend::new().sorption(&few, &truncated)?;
+    said("computing the reference");
+    let compared = lattices.range(0..benchmark.lattices.min(COMPARED));
+    let desorption = SorptionPlan { path: Path::desorption(&humidities), ..truncated.clone() };
+    let exact = [reference(&compared, &truncated)?, reference(&compared, &desorption)?];
     let mut devices = Vec::new();
     for name in &benchmark.devices {
         said(&format!("starting {name}"));
         let selection = select(name)?;
-        // Compiles the kernels.
-        let have = selection.backend.sorption(&few, &truncated)?;
+        let mut difference = 0.0f64;
+        for (plan, exact) in [&truncated, &desorption].into_iter().zip(&exact) {
+            let have = selection.backend.sorption(&compared, plan)?.filling;
+            difference = have.iter().zip(exact).fold(difference, |m, (a, b)| m.max((a - b).abs()));
+        }
+        // Compiles the other kernels.
         selection.backend.sorption_gradient(&few, &truncated, &loss)?;
         selection.backend.sorption_gradient(&few, &converged, &loss)?;
-        let difference =
-            have.filling.iter().zip(&exact.filling).fold(0.0f64, |m, (a, b)| m.max((a - b).abs()));
         devices.push((
             selection,
             difference,
@@ -120,12 +143,10 @@ pub fn benchmark(
     Ok(devices
         .into_iter()
         .map(|(selection, difference, mut plain, mut others, passes_per_point)| {
-            let capabilities = selection.backend.capabilities();
-            let word = if capabilities.kind == DeviceKind::Reference { 8 } else { 4 };
             let truncated_seconds = median(&mut plain);
-            let points = benchmark.humidities;
+            let bytes = |plan| selection.backend.sorption_gradient_bytes(benchmark.shape, plan);
             SorptionResult {
-                device: capabilities.name.clone(),
+                device: selection.backend.capabilities().name.clone(),
                 lattices: benchmark.lattices,
                 sites,
                 site_updates_per_second: updates / truncated_seconds,
@@ -135,9 +156,10 @@ pub fn benchmark(
                 passes_per_point,
                 implicit_gradient_seconds: median(&mut others[1]),
                 unrolled_gradient_seconds: median(&mut others[2]),
-                implicit_gradient_bytes: word * points * sites,
-                unrolled_gradient_bytes: word * (points + benchmark.iterations as usize) * sites,
+                implicit_gradient_bytes: bytes(&converged),
+                unrolled_gradient_bytes: bytes(&truncated),
                 difference,
+                compared: compared.count(),
             }
         })
         .collect())

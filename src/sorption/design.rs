@@ -3,7 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::generate::random_lattices;
-use super::{Cotangent, Isotherms, Lattices, Loss, MeanSquare, Shape, SorptionPlan, area_between};
+use super::{
+    Cotangent, Isotherms, Lattices, Loss, MeanSquare, Scheme, Shape, SorptionPlan, area_between,
+};
 use crate::backend::Backend;
 use crate::error::{Error, Result};
 
@@ -90,12 +92,25 @@ pub struct DesignStep {
     pub worst: f64,
 }
 
+/// How far a design is.
+#[derive(Debug, Clone, Copy)]
+pub struct DesignProgress {
+    /// Steps and refinements done.
+    pub done: usize,
+    /// Of so many at most.
+    pub most: usize,
+    /// Losses after the last complete one.
+    pub latest: DesignStep,
+    /// Within a refinement: flips tried, of so many.
+    pub flips: Option<(usize, usize)>,
+}
+
 /// What a design found.
 #[derive(Debug, Clone)]
 pub struct Design {
     /// Binary matrices, one for each start.
     pub lattices: Lattices,
-    /// Their isotherms.
+    /// Their isotherms by the scheme of the plan.
     pub isotherms: Isotherms,
     /// Mean squared difference of each to the target.
     pub loss: Vec<f64>,
@@ -103,8 +118,21 @@ pub struct Design {
     pub area: Vec<f64>,
     /// The start that came nearest.
     pub best: usize,
+    /// What the best matrix does when its densities are converged, whatever the scheme.
+    pub converged: ConvergedDesign,
     /// How it went.
     pub history: Vec<DesignStep>,
+}
+
+/// The converged isotherm of a matrix that was designed, beside the target.
+#[derive(Debug, Clone)]
+pub struct ConvergedDesign {
+    /// The isotherm.
+    pub isotherm: Isotherms,
+    /// Mean squared difference to the target.
+    pub loss: f64,
+    /// Area between isotherm and target.
+    pub area: f64,
 }
 
 /// Checks a target against the humidities of a path.
@@ -143,20 +171,20 @@ struct Variables {
 }
 
 /// Searches for a matrix whose isotherm along `plan` is the target. `said` is told after every
-/// step how far it is and ends the search by answering false; what was found until then is
-/// binarised and returned.
+/// step, and after every part of a refinement, how far it is and ends the search by answering
+/// false; what was found until then is binarised and returned.
 pub fn design(
     backend: &dyn Backend,
     shape: Shape,
     plan: &SorptionPlan,
     target: &[f64],
     settings: &DesignSettings,
-    mut said: impl FnMut(usize, usize, &DesignStep) -> bool,
+    mut said: impl FnMut(DesignProgress) -> bool,
 ) -> Result<Design> {
     plan.validate()?;
     settings.validate()?;
     check_target(target, plan.path.humidities.len())?;
-    let sites = shape.sites();
+    let sites = shape.checked_sites()?;
     let loss = MeanSquare { target: target.to_vec() };
     let begin = random_lattices(shape, settings.starts, 0.3..0.9, settings.seed)?;
     // Between pore and solid there is a slope to follow.
@@ -192,7 +220,8 @@ pub fn design(
         if settings.parametrization == Parametrization::Projected {
             variables.theta.iter_mut().for_each(|t| *t = t.clamp(0.0, 1.0));
         }
-        go_on = said(step + 1, total, &history[step]);
+        let latest = history[step];
+        go_on = said(DesignProgress { done: step + 1, most: total, latest, flips: None });
         if !go_on {
             break;
         }
@@ -203,29 +232,42 @@ pub fn design(
     let mut losses = losses_of(&isotherms, &loss, settings.starts);
     let mut best = smallest(&losses);
     for round in 0..settings.refinements {
-        history.push(summary(settings.steps + round, &losses));
-        if !go_on || !said(settings.steps + round + 1, total, &history[history.len() - 1]) {
+        let latest = summary(settings.steps + round, &losses);
+        history.push(latest);
+        if !go_on {
             break;
         }
-        let Some((eta, value)) = best_flip(backend, shape, plan, &loss, lattices.lattice(best))?
-        else {
+        let done = settings.steps + round + 1;
+        let flip = best_flip(backend, shape, plan, &loss, lattices.lattice(best), |tried, of| {
+            go_on = said(DesignProgress { done, most: total, latest, flips: Some((tried, of)) });
+            go_on
+        })?;
+        let Some((site, value)) = flip.filter(|(_, value)| *value < losses[best]) else {
             break;
         };
-        if value >= losses[best] {
-            break;
-        }
         let mut all = lattices.eta().to_vec();
-        all[best * sites..(best + 1) * sites].copy_from_slice(&eta);
+        all[best * sites + site] = 1.0 - all[best * sites + site];
         lattices = Lattices::new(shape, all)?;
         losses[best] = value;
     }
     isotherms = backend.sorption(&lattices, plan)?;
     losses = losses_of(&isotherms, &loss, settings.starts);
     best = smallest(&losses);
-    let area = (0..settings.starts)
-        .map(|k| area_between(&plan.path.humidities, isotherms.lattice(k), target))
-        .collect();
-    Ok(Design { lattices, isotherms, loss: losses, area, best, history })
+    let area = |isotherm: &[f64]| area_between(&plan.path.humidities, isotherm, target);
+    let areas = (0..settings.starts).map(|k| area(isotherms.lattice(k))).collect();
+    let isotherm = match plan.scheme {
+        Scheme::Converged { .. } => isotherms.lattice_alone(best),
+        Scheme::Truncated { .. } => {
+            let converged = SorptionPlan { scheme: Scheme::CONVERGED, ..plan.clone() };
+            backend.sorption(&lattices.range(best..best + 1), &converged)?
+        }
+    };
+    let converged = ConvergedDesign {
+        loss: losses_of(&isotherm, &loss, 1)[0],
+        area: area(isotherm.lattice(0)),
+        isotherm,
+    };
+    Ok(Design { lattices, isotherms, loss: losses, area: areas, best, converged, history })
 }
 
 fn to_eta(theta: &[f64], parametrization: Parametrization, sharpness: f64) -> Vec<f64> {
@@ -283,29 +325,45 @@ impl Variables {
     }
 }
 
-/// The best of all lattices with one site turned around.
+/// Sites of all lattices of one part of a refinement at most: a part takes seconds and megabytes.
+const PART_SITES: usize = 1 << 20;
+/// Lattices of one part at most.
+const PART_LATTICES: usize = 1024;
+
+/// The site whose turning around brings the isotherm nearest to the target, and the loss then.
+/// `said` is told after every part how many flips were tried, of how many, and ends the trials by
+/// answering false.
 fn best_flip(
     backend: &dyn Backend,
     shape: Shape,
     plan: &SorptionPlan,
     loss: &MeanSquare,
     eta: &[f64],
-) -> Result<Option<(Vec<f64>, f64)>> {
+    mut said: impl FnMut(usize, usize) -> bool,
+) -> Result<Option<(usize, f64)>> {
     let pores = eta.iter().filter(|e| **e > 0.5).count();
     let flips: Vec<usize> = (0..eta.len()).filter(|i| pores > 1 || eta[*i] < 0.5).collect();
-    if flips.is_empty() {
-        return Ok(None);
+    let mut best: Option<(usize, f64)> = None;
+    let mut tried = 0;
+    for part in flips.chunks((PART_SITES / eta.len()).clamp(1, PART_LATTICES)) {
+        let mut all = Vec::with_capacity(part.len() * eta.len());
+        for site in part {
+            let first = all.len();
+            all.extend_from_slice(eta);
+            all[first + site] = 1.0 - eta[*site];
+        }
+        let isotherms = backend.sorption(&Lattices::new(shape, all)?, plan)?;
+        let losses = losses_of(&isotherms, loss, part.len());
+        let own = smallest(&losses);
+        if best.is_none_or(|(_, value)| losses[own] < value) {
+            best = Some((part[own], losses[own]));
+        }
+        tried += part.len();
+        if !said(tried, flips.len()) {
+            break;
+        }
     }
-    let mut all = Vec::with_capacity(flips.len() * eta.len());
-    for site in &flips {
-        let first = all.len();
-        all.extend_from_slice(eta);
-        all[first + site] = 1.0 - eta[*site];
-    }
-    let lattices = Lattices::new(shape, all)?;
-    let losses = losses_of(&backend.sorption(&lattices, plan)?, loss, flips.len());
-    let best = smallest(&losses);
-    Ok(Some((lattices.lattice(best).to_vec(), losses[best])))
+    Ok(best)
 }
 
 fn losses_of(isotherms: &Isotherms, loss: &MeanSquare, count: usize) -> Vec<f64> {
@@ -329,5 +387,88 @@ fn summary(step: usize, losses: &[f64]) -> DesignStep {
         best: sorted[0],
         median: sorted[sorted.len() / 2],
         worst: sorted[sorted.len() - 1],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backend::cpu::CpuBackend;
+    use crate::sorption::{Path, even_humidities};
+
+    fn plan() -> SorptionPlan {
+        SorptionPlan {
+            scheme: Scheme::Truncated { iterations: 2 },
+            ..SorptionPlan::new(Path::adsorption(&even_humidities(3, 1.0)))
+        }
+    }
+
+    #[test]
+    fn flips_are_tried_in_parts_and_their_best_is_the_best_of_all() {
+        let shape = Shape::square(44, 44);
+        let loss = MeanSquare { target: vec![0.2, 0.4, 0.9] };
+        let start = random_lattices(shape, 1, 0.4..0.5, 3).expect("sound");
+        let backend = CpuBackend::new();
+        let mut parts = Vec::new();
+        let found = best_flip(&backend, shape, &plan(), &loss, start.lattice(0), |tried, of| {
+            parts.push(tried);
+            assert_eq!(of, 1936);
+            true
+        });
+        let (site, value) = found.expect("runs").expect("a flip");
+        // 2²⁰ sites at a time hold 541 lattices.
+        assert_eq!(parts, [541, 1082, 1623, 1936]);
+        let lone = |site: usize| {
+            let mut eta = start.eta().to_vec();
+            eta[site] = 1.0 - eta[site];
+            let flipped = Lattices::new(shape, eta).expect("sound");
+            losses_of(&backend.sorption(&flipped, &plan()).expect("runs"), &loss, 1)[0]
+        };
+        assert_eq!(lone(site), value);
+        assert!((0..1936).step_by(97).all(|other| lone(other) >= value));
+        // An interruption ends the trials after the part at hand.
+        let mut asked = 0;
+        let found = best_flip(&backend, shape, &plan(), &loss, start.lattice(0), |_, _| {
+            asked += 1;
+            false
+        });
+        assert!(asked == 1 && found.expect("runs").expect("a flip").0 < 541);
+    }
+
+    #[test]
+    fn a_design_that_is_stopped_returns_what_it_has_and_its_converged_isotherm() {
+        let settings =
+            DesignSettings { starts: 2, steps: 3, refinements: 5, ..DesignSettings::default() };
+        let target = [0.2, 0.4, 0.9];
+        let mut told: Vec<DesignProgress> = Vec::new();
+        let shape = Shape::square(6, 6);
+        let found = design(&CpuBackend::new(), shape, &plan(), &target, &settings, |progress| {
+            told.push(progress);
+            told.len() < 4
+        });
+        let found = found.expect("runs");
+        // Three steps, then all flips of the first refinement, at which it was stopped.
+        assert_eq!(told.iter().map(|p| p.done).collect::<Vec<_>>(), [1, 2, 3, 4]);
+        assert_eq!(told[3].flips, Some((36, 36)));
+        assert!(told[2].flips.is_none() && told.iter().all(|p| p.most == 8));
+        assert!(found.loss[found.best] <= told[3].latest.best);
+        let best = found.lattices.range(found.best..found.best + 1);
+        let converged = SorptionPlan { scheme: Scheme::CONVERGED, ..plan() };
+        let exact = crate::backend::reference::ReferenceBackend::new()
+            .sorption(&best, &converged)
+            .expect("runs");
+        let mean_square = |isotherm: &[f64]| {
+            isotherm.iter().zip(target).map(|(a, b)| (a - b).powi(2)).sum::<f64>() / 3.0
+        };
+        assert!((found.converged.loss - mean_square(exact.lattice(0))).abs() < 1e-5);
+        // Two iterations are far from converged: the two losses are not the same number.
+        assert!((found.converged.loss - found.loss[found.best]).abs() > 1e-3);
+        assert!(found.converged.area > 0.0);
+        // A converged plan needs no second answer.
+        let found =
+            design(&CpuBackend::new(), shape, &converged, &target, &settings, |p| p.done < 2);
+        let found = found.expect("runs");
+        assert_eq!(found.converged.loss, found.loss[found.best]);
+        assert_eq!(found.converged.isotherm.lattice(0), found.isotherms.lattice(found.best));
     }
 }

@@ -91,7 +91,7 @@ fn from_png(path: &Path) -> Result<(Shape, Vec<f64>)> {
 }
 
 fn from_csv(path: &Path) -> Result<(Shape, Vec<f64>)> {
-    let rows = numbers(path)?;
+    let rows = numbers(path)?.rows;
     let nx = rows.first().map_or(0, |(_, r)| r.len());
     let mut eta = Vec::new();
     for (line, row) in &rows {
@@ -107,56 +107,116 @@ fn from_csv(path: &Path) -> Result<(Shape, Vec<f64>)> {
     Ok((Shape::square(rows.len(), nx), eta))
 }
 
-/// Rows of numbers with their lines; a first line that is not numbers is a header.
-fn numbers(path: &Path) -> Result<Vec<(usize, Vec<f64>)>> {
+/// A CSV file of numbers.
+#[derive(Debug, Default)]
+struct Table {
+    /// Names of the columns, in lower case; empty if the file has none.
+    names: Vec<String>,
+    /// Rows with their lines.
+    rows: Vec<(usize, Vec<f64>)>,
+}
+
+/// Reads a CSV file. The first line that is neither empty nor a comment (`#`) is a header if none
+/// of its words is a number.
+fn numbers(path: &Path) -> Result<Table> {
     let text = std::fs::read_to_string(path).map_err(|e| Error::io("read", path, e))?;
-    let mut rows = Vec::new();
-    for (index, line) in text.lines().enumerate() {
+    let mut table = Table::default();
+    // Some programs begin a text with a mark of its encoding.
+    for (index, line) in text.trim_start_matches('\u{feff}').lines().enumerate() {
         let line = line.trim();
         if line.is_empty() || line.starts_with('#') {
             continue;
         }
-        let row: std::result::Result<Vec<f64>, String> = line
-            .split(',')
-            .map(|word| word.trim().parse::<f64>().map_err(|_| word.trim().to_owned()))
-            .collect();
-        match row {
-            Ok(row) => rows.push((index + 1, row)),
-            Err(_) if rows.is_empty() && index == 0 => {}
-            Err(word) => {
-                return Err(Error::format(path, index + 1, format!("`{word}` is not a number")));
-            }
+        let words: Vec<&str> = line.split(',').map(str::trim).collect();
+        let first = table.rows.is_empty() && table.names.is_empty();
+        if first && words.iter().all(|word| word.parse::<f64>().is_err()) {
+            table.names = words.iter().map(|word| word.trim_matches('"').to_lowercase()).collect();
+            continue;
         }
+        let row = words
+            .iter()
+            .map(|word| {
+                word.parse().map_err(|_| {
+                    Error::config(
+                        format!("{}:{}", path.display(), index + 1),
+                        format!("`{word}` is not a number"),
+                        "write numbers with commas between them; comments begin with #, and a header is the first line without a number",
+                    )
+                })
+            })
+            .collect::<Result<_>>()?;
+        table.rows.push((index + 1, row));
     }
-    Ok(rows)
+    Ok(table)
 }
 
-/// Reads a target isotherm: the last column of a CSV file, and if it has two or more the first as
-/// relative humidities.
-pub fn read_target(path: impl AsRef<Path>) -> Result<(Option<Vec<f64>>, Vec<f64>)> {
+/// A target isotherm from a file.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TargetCurve {
+    /// Relative humidities, if the file has them.
+    pub humidities: Option<Vec<f64>>,
+    /// Fillings.
+    pub filling: Vec<f64>,
+    /// The column that was chosen by its name, in a file of more than two.
+    pub chosen: Option<String>,
+}
+
+/// Names of a column of fillings that a target is read from among several.
+const FILLINGS: [&str; 3] = ["target", "filling", "adsorption"];
+
+/// Where a target's humidities and fillings are in a file of so many columns.
+fn target_columns(names: &[String], columns: usize) -> Option<(Option<usize>, usize)> {
+    if columns <= 2 {
+        return Some(((columns == 2).then_some(0), columns - 1));
+    }
+    let find = |wanted: &[&str]| {
+        let mut found = (0..names.len()).filter(|k| wanted.contains(&names[*k].as_str()));
+        found.next().filter(|_| found.next().is_none())
+    };
+    Some((Some(find(&["relative_humidity"])?), find(&FILLINGS)?))
+}
+
+/// Reads a target isotherm from a CSV file: fillings alone, or relative humidities and fillings.
+/// Of more columns those are taken that the header calls `relative_humidity` and `target`,
+/// `filling` or `adsorption`.
+pub fn read_target(path: impl AsRef<Path>) -> Result<TargetCurve> {
     let path = path.as_ref();
-    let rows = numbers(path)?;
+    let Table { names, rows } = numbers(path)?;
     let columns = rows.first().map_or(0, |(_, r)| r.len());
     if columns == 0 {
         return Err(Error::format(path, 0, "the file has no numbers"));
     }
+    if !names.is_empty() && names.len() != columns {
+        let what = format!("{columns} numbers below a header of {} names", names.len());
+        return Err(Error::format(path, rows[0].0, what));
+    }
+    let Some((at_humidity, at_filling)) = target_columns(&names, columns) else {
+        return Err(Error::config(
+            path.display().to_string(),
+            format!("{columns} columns, and no telling which one is the target"),
+            format!(
+                "give two columns, relative humidity and filling, or a header with `relative_humidity` and one of `{}`",
+                FILLINGS.join("`, `")
+            ),
+        ));
+    };
     for (line, row) in &rows {
         if row.len() != columns {
             return Err(Error::format(path, *line, format!("expected {columns} columns")));
         }
-        if row.iter().any(|x| !x.is_finite()) {
+        let used = at_humidity.into_iter().chain([at_filling]);
+        if used.into_iter().any(|k| !row[k].is_finite()) {
             return Err(Error::format(path, *line, "a value is not finite"));
         }
     }
-    let filling = rows.iter().map(|(_, row)| row[columns - 1]).collect();
-    if columns < 2 {
-        return Ok((None, filling));
-    }
-    let humidities: Vec<f64> = rows.iter().map(|(_, row)| row[0]).collect();
-    if let Some(k) = humidities.windows(2).position(|w| !(w[1] > w[0])) {
+    let column = |at: usize| -> Vec<f64> { rows.iter().map(|(_, row)| row[at]).collect() };
+    let humidities = at_humidity.map(column);
+    let falls = |h: &Vec<f64>| h.windows(2).position(|w| !(w[1] > w[0]));
+    if let Some(k) = humidities.as_ref().and_then(falls) {
         return Err(Error::format(path, rows[k + 1].0, "the humidities do not rise"));
     }
-    Ok((Some(humidities), filling))
+    let chosen = (columns > 2).then(|| names[at_filling].clone());
+    Ok(TargetCurve { humidities, filling: column(at_filling), chosen })
 }
 
 /// Writes a square lattice as a greyscale PNG that [`read_lattices`] reads again: white is pore.
@@ -174,4 +234,64 @@ pub fn write_lattice_png(path: impl AsRef<Path>, shape: Shape, eta: &[f64]) -> R
         writer.write_image_data(&bytes).map_err(std::io::Error::other)?;
         writer.finish().map_err(std::io::Error::other)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<TargetCurve> {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("target.csv");
+        std::fs::write(&path, text).expect("written");
+        read_target(path)
+    }
+
+    #[test]
+    fn a_target_is_the_column_that_is_called_so() {
+        let sound = |text: &str| {
+            let found = read(text).expect("a target");
+            (found.humidities.unwrap_or_default(), found.filling, found.chosen.unwrap_or_default())
+        };
+        let none = Vec::new;
+        assert_eq!(sound("0.1\n0.2\n"), (none(), vec![0.1, 0.2], String::new()));
+        assert_eq!(sound("0.5,0.1\n1,0.2\n"), (vec![0.5, 1.0], vec![0.1, 0.2], String::new()));
+        // Comments before the header, a mark of the encoding, quotes.
+        let text = "\u{feff}# from a paper\n\n\"RH\",\"filling\"\n0.5,0.1\n";
+        assert_eq!(sound(text), (vec![0.5], vec![0.1], String::new()));
+        let text = "\u{feff}0.5,0.1\n1,0.2\n";
+        assert_eq!(sound(text).0, [0.5, 1.0]);
+        // Tables of this program: both branches of an isotherm, a design, one of a batch.
+        let text = "relative_humidity,adsorption,desorption\n0.5,0.1,0.3\n";
+        assert_eq!(sound(text), (vec![0.5], vec![0.1], "adsorption".into()));
+        let text = "relative_humidity,target,achieved,converged\n0.5,0.1,0.3,inf\n";
+        assert_eq!(sound(text), (vec![0.5], vec![0.1], "target".into()));
+        let text = "lattice,relative_humidity,adsorption\n0,0.5,0.1\n0,1,0.2\n";
+        assert_eq!(sound(text), (vec![0.5, 1.0], vec![0.1, 0.2], "adsorption".into()));
+    }
+
+    #[test]
+    fn a_file_without_a_telling_which_column_is_refused() {
+        let refused = |text: &str| {
+            let error = read(text).expect_err("refused");
+            format!("{error}; {}", error.remedy())
+        };
+        for text in [
+            "0.5,0.1,0.3\n1,0.2,0.4\n",
+            "relative_humidity,achieved,converged\n0.5,0.1,0.3\n",
+            "relative_humidity,target,adsorption\n0.5,0.1,0.3\n",
+            "RH,target,achieved\n0.5,0.1,0.3\n",
+        ] {
+            let message = refused(text);
+            assert!(message.contains("3 columns, and no telling which one"), "{message}");
+            assert!(message.contains("`relative_humidity` and one of `target`"), "{message}");
+        }
+        let message = refused("relative_humidity,filling\n0.5,0.1,0.3\n");
+        assert!(message.contains("3 numbers below a header of 2 names"), "{message}");
+        // A row with one number is no header.
+        let message = refused("0.5;0.1\nx,0.2\n1,0.4\n");
+        assert!(message.contains(":2: `x` is not a number; write numbers"), "{message}");
+        let message = refused("0.25,x\n0.5,0.2\n");
+        assert!(message.contains(":1: `x` is not a number"), "{message}");
+    }
 }

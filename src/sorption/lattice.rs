@@ -50,6 +50,23 @@ impl Shape {
         self.size.iter().product()
     }
 
+    /// Number of sites, if it is one that can be computed with: above zero and below 2³¹.
+    pub fn checked_sites(&self) -> Result<usize> {
+        let axes = self.axes();
+        let sites = self.size.iter().try_fold(1usize, |product, n| product.checked_mul(*n));
+        match sites {
+            Some(0) => Err(Error::input(
+                format!("the lattice is empty (shape {axes:?})"),
+                "give at least one site",
+            )),
+            Some(sites) if sites < 1 << 31 => Ok(sites),
+            _ => Err(Error::input(
+                format!("a lattice of {axes:?} sites is too large"),
+                "use a lattice of fewer than 2^31 sites",
+            )),
+        }
+    }
+
     /// The neighbours of a site across periodic boundaries: −x, +x, −y, +y and in three dimensions
     /// −z, +z. On an edge of one or two sites a neighbour can be the site itself or be met twice.
     pub fn neighbours(&self, site: usize) -> impl Iterator<Item = usize> + use<> {
@@ -87,22 +104,12 @@ pub struct Lattices {
 impl Lattices {
     /// Lattices one after another, each with sites in row order (x fastest).
     pub fn new(shape: Shape, eta: Vec<f64>) -> Result<Self> {
+        let sites = shape.checked_sites()?;
         let axes = shape.axes();
-        let sites = shape
-            .size
-            .iter()
-            .try_fold(1usize, |product, n| product.checked_mul(*n))
-            .filter(|sites| *sites < (1 << 31))
-            .ok_or_else(|| {
-                Error::input(
-                    format!("a lattice of {axes:?} sites is too large"),
-                    "use a lattice of fewer than 2^31 sites",
-                )
-            })?;
-        if sites == 0 || eta.is_empty() {
+        if eta.is_empty() {
             return Err(Error::input(
-                format!("the lattice is empty (shape {axes:?})"),
-                "give at least one site",
+                format!("the batch is empty (lattices of {axes:?} sites)"),
+                "give at least one lattice",
             ));
         }
         if !eta.len().is_multiple_of(sites) {
@@ -218,7 +225,9 @@ mod tests {
         assert!(message(square, vec![]).contains("empty"));
         assert!(message(Shape::square(0, 3), vec![]).contains("empty"));
         assert!(message(square, vec![1.0; 6]).contains("do not fill"));
-        assert!(message(Shape::cubic(usize::MAX, 2, 2), vec![1.0]).contains("too large"));
+        for huge in [Shape::cubic(usize::MAX, 2, 2), Shape::square(1 << 16, 1 << 15)] {
+            assert!(message(huge, vec![1.0]).contains("too large"));
+        }
     }
 
     #[test]

@@ -14,9 +14,12 @@ mod targets;
 
 pub use benchmark::{SorptionBenchmark, SorptionResult, benchmark};
 pub use curves::{area_between, sinuosity};
-pub use design::{Design, DesignSettings, DesignStep, Parametrization, check_target, design};
-pub use files::{read_lattices, read_target, write_lattice_png};
-pub use generate::{one_large_pore, random_lattices, single_pore};
+pub use design::{
+    ConvergedDesign, Design, DesignProgress, DesignSettings, DesignStep, Parametrization,
+    check_target, design,
+};
+pub use files::{TargetCurve, read_lattices, read_target, write_lattice_png};
+pub use generate::{one_large_pore, random_lattices, random_lattices_from, single_pore};
 pub use lattice::{Dimension, Lattices, Shape};
 pub(crate) use model::Reduced;
 pub use model::SorptionModel;

@@ -61,6 +61,9 @@ pub struct Path {
     pub humidities: Vec<f64>,
 }
 
+/// Humidities of less relative difference are one humidity.
+const SAME: f64 = 1e-9;
+
 impl Path {
     /// Adsorption from empty.
     pub fn adsorption(humidities: &[f64]) -> Self {
@@ -76,18 +79,24 @@ impl Path {
         Self { start: Start::Full, humidities }
     }
 
-    /// Adsorption up to a turning point and back down again (a descending scanning curve).
+    /// Adsorption up to a turning point, whether or not it is one of the humidities, and back
+    /// down again (a descending scanning curve).
     pub fn descending_scan(humidities: &[f64], turning: f64) -> Self {
-        let mut up: Vec<f64> = humidities.iter().copied().filter(|h| *h <= turning).collect();
+        let mut up: Vec<f64> =
+            humidities.iter().copied().filter(|h| *h < turning * (1.0 - SAME)).collect();
         up.sort_by(f64::total_cmp);
+        up.push(turning);
         let down: Vec<f64> = up.iter().rev().skip(1).copied().collect();
         Self { start: Start::Empty, humidities: [up, down].concat() }
     }
 
-    /// Desorption down to a turning point and back up again (an ascending scanning curve).
+    /// Desorption down to a turning point, whether or not it is one of the humidities, and back
+    /// up again (an ascending scanning curve).
     pub fn ascending_scan(humidities: &[f64], turning: f64) -> Self {
-        let mut down: Vec<f64> = humidities.iter().copied().filter(|h| *h >= turning).collect();
+        let mut down: Vec<f64> =
+            humidities.iter().copied().filter(|h| *h > turning * (1.0 + SAME)).collect();
         down.sort_by(|a, b| b.total_cmp(a));
+        down.push(turning);
         let up: Vec<f64> = down.iter().rev().skip(1).copied().collect();
         Self { start: Start::Full, humidities: [down, up].concat() }
     }
@@ -222,6 +231,19 @@ impl Isotherms {
         &self.filling[index * self.points..(index + 1) * self.points]
     }
 
+    /// Everything about one lattice but its densities.
+    pub(crate) fn lattice_alone(&self, index: usize) -> Self {
+        let range = index * self.points..(index + 1) * self.points;
+        Self {
+            points: self.points,
+            filling: self.filling[range.clone()].to_vec(),
+            error: self.error[range.clone()].to_vec(),
+            iterations: self.iterations[range.clone()].to_vec(),
+            contraction: self.contraction[range].to_vec(),
+            densities: None,
+        }
+    }
+
     /// Densities of one lattice at one point of the path.
     pub fn densities_at(&self, lattice: usize, point: usize, sites: usize) -> Option<&[f64]> {
         let start = (lattice * self.points + point) * sites;
@@ -277,7 +299,8 @@ pub trait Loss: Sync {
     }
 
     /// Value and derivative for one lattice: its isotherm along the path and, if
-    /// [`Loss::needs_densities`], its densities \[point\]\[site\].
+    /// [`Loss::needs_densities`], its densities \[point\]\[site\]. Only then may the derivative be
+    /// one with respect to densities.
     fn evaluate(&self, lattice: usize, isotherm: &[f64], densities: &[f64]) -> (f64, Cotangent);
 }
 
@@ -315,6 +338,11 @@ impl Gradients {
     pub fn regular_part(&self, index: usize) -> &[f64] {
         let sites = self.regular.len() / self.loss.len();
         &self.regular[index * sites..(index + 1) * sites]
+    }
+
+    /// Adds the lattices of another part of the same batch.
+    pub fn extend(&mut self, other: Self) {
+        self.append(other);
     }
 
     pub(crate) fn push(&mut self, loss: f64, gradient: &[f64], diverging: &[bool]) {
@@ -376,6 +404,12 @@ impl Judged {
         densities: &[f64],
     ) -> Result<Self> {
         let (value, cotangent) = loss.evaluate(index, isotherm, densities);
+        if matches!(cotangent, Cotangent::Densities(_)) && !loss.needs_densities() {
+            return Err(Error::input(
+                "a loss that does not ask for densities returned derivatives with respect to them",
+                "let `Loss::needs_densities` answer true, or return derivatives of the isotherm",
+            ));
+        }
         check_cotangent(&cotangent, isotherm.len(), eta.len())?;
         let divisor = divisor(mean, eta);
         let direct = direct_derivative(&cotangent, mean, isotherm, divisor);
@@ -445,4 +479,29 @@ pub(crate) fn check(lattices: &Lattices, plan: &SorptionPlan) -> Result<()> {
     numbers.and_then(|n| n.checked_mul(lattices.sites())).map(|_| ()).ok_or_else(|| {
         Error::input("lattices × humidities × sites is beyond 64 bits", "use a smaller batch")
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scanning_curves_turn_where_they_are_told() {
+        let grid = even_humidities(4, 1.0);
+        let walk = |path: Path| path.humidities;
+        // Off the grid.
+        assert_eq!(walk(Path::descending_scan(&grid, 0.7)), [0.25, 0.5, 0.7, 0.5, 0.25]);
+        assert_eq!(walk(Path::ascending_scan(&grid, 0.3)), [1.0, 0.75, 0.5, 0.3, 0.5, 0.75, 1.0]);
+        // On it, and beside it by rounding.
+        for turning in [0.5, 0.5 * (1.0 + 1e-12), 0.5 * (1.0 - 1e-12)] {
+            assert_eq!(walk(Path::descending_scan(&grid, turning)), [0.25, turning, 0.25]);
+            let want = [1.0, 0.75, turning, 0.75, 1.0];
+            assert_eq!(walk(Path::ascending_scan(&grid, turning)), want);
+        }
+        // At and beyond the ends.
+        assert_eq!(walk(Path::descending_scan(&grid, 0.1)), [0.1]);
+        let turning = Path::descending_scan(&grid, 0.7);
+        let directions: Vec<f64> = (0..5).map(|k| turning.direction(k)).collect();
+        assert_eq!(directions, [1.0, 1.0, 1.0, -1.0, -1.0]);
+    }
 }

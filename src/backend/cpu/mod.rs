@@ -19,7 +19,7 @@ use crate::analysis::{DensityWave, PairCounts, PairGrid};
 use crate::descriptor::{BoundPlan, DescriptorSession};
 use crate::dynamics::{DynamicsPlan, DynamicsState};
 use crate::error::Result;
-use crate::sorption::{Gradients, Isotherms, Lattices, Loss, SorptionPlan};
+use crate::sorption::{Gradients, Isotherms, Lattices, Loss, Shape, SorptionPlan};
 use crate::system::Structure;
 
 pub use level::Level;
@@ -120,5 +120,9 @@ impl Backend for CpuBackend {
         loss: &dyn Loss,
     ) -> Result<Gradients> {
         sorption::gradients(self.level, lattices, plan, loss)
+    }
+
+    fn sorption_gradient_bytes(&self, shape: Shape, plan: &SorptionPlan) -> u64 {
+        sorption::gradient_bytes(shape, plan)
     }
 }

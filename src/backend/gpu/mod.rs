@@ -33,7 +33,7 @@ use crate::analysis::{DensityWave, PairCounts};
 use crate::descriptor::{BoundPlan, DescriptorSession};
 use crate::dynamics::{DynamicsPlan, DynamicsState};
 use crate::error::Result;
-use crate::sorption::{Gradients, Isotherms, Lattices, Loss, SorptionPlan};
+use crate::sorption::{Gradients, Isotherms, Lattices, Loss, Shape, SorptionPlan};
 use crate::system::Structure;
 
 pub use cache::CACHE_VARIABLE;
@@ -173,5 +173,9 @@ impl Backend for GpuBackend {
         loss: &dyn Loss,
     ) -> Result<Gradients> {
         sorption::gradients(self, lattices, plan, loss)
+    }
+
+    fn sorption_gradient_bytes(&self, shape: Shape, plan: &SorptionPlan) -> u64 {
+        sorption::gradient_bytes(shape, plan)
     }
 }

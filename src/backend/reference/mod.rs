@@ -11,7 +11,7 @@ use crate::analysis::{DensityWave, PairCounts, PairGrid, density_waves};
 use crate::descriptor::{BoundPlan, DescriptorSession};
 use crate::dynamics::{DynamicsPlan, DynamicsState};
 use crate::error::Result;
-use crate::sorption::{Gradients, Isotherms, Lattices, Loss, SorptionPlan};
+use crate::sorption::{Gradients, Isotherms, Lattices, Loss, Shape, SorptionPlan};
 use crate::system::Structure;
 
 pub use pairs::for_each_pair;
@@ -100,5 +100,9 @@ impl Backend for ReferenceBackend {
         loss: &dyn Loss,
     ) -> Result<Gradients> {
         sorption::gradients(lattices, plan, loss)
+    }
+
+    fn sorption_gradient_bytes(&self, shape: Shape, plan: &SorptionPlan) -> u64 {
+        sorption::gradient_bytes(shape, plan)
     }
 }

@@ -3,8 +3,8 @@
 use crate::error::Result;
 use crate::sorption::solver::{BOUND_PASSES, Residual, Series, Walker, walk};
 use crate::sorption::{
-    Gradients, Isotherms, Judged, Lattices, Loss, Reduced, Scheme, SorptionPlan, Start, check,
-    divisor,
+    Gradients, Isotherms, Judged, Lattices, Loss, Reduced, Scheme, Shape, SorptionPlan, Start,
+    check, divisor,
 };
 
 /// Contraction above which a derivative is not given: relative errors of the fixed point are
@@ -17,7 +17,7 @@ pub(super) fn isotherms(lattices: &Lattices, plan: &SorptionPlan) -> Result<Isot
     let mut all = Isotherms::empty(plan.path.humidities.len(), plan.densities);
     for index in 0..lattices.count() {
         let mut sites = Sites::new(lattices, index, plan);
-        let densities = sites.follow(plan, &mut all);
+        let densities = sites.follow(plan, plan.densities, &mut all);
         if let Some(kept) = &mut all.densities {
             kept.extend(densities.concat());
         }
@@ -36,7 +36,7 @@ pub(super) fn gradients(
     let mut all = Gradients::empty(points, plan.densities);
     for index in 0..lattices.count() {
         let mut sites = Sites::new(lattices, index, plan);
-        let densities = sites.follow(plan, &mut all.isotherms);
+        let densities = sites.follow(plan, true, &mut all.isotherms);
         let kept =
             if plan.densities || loss.needs_densities() { densities.concat() } else { Vec::new() };
         let isotherm = all.isotherms.lattice(index).to_vec();
@@ -71,6 +71,21 @@ pub(super) fn gradients(
         }
     }
     Ok(all)
+}
+
+/// Numbers of a site that a gradient needs besides the densities of the path: those of [`Sites`]
+/// and the vectors of the adjoint.
+const VECTORS: usize = 5 + 10;
+
+/// Bytes that the gradient of a lattice holds at once.
+pub(super) fn gradient_bytes(shape: Shape, plan: &SorptionPlan) -> u64 {
+    let iterations = match plan.scheme {
+        Scheme::Truncated { iterations } => u64::from(iterations),
+        Scheme::Converged { .. } => 0,
+    };
+    let numbers = (plan.path.humidities.len() + VECTORS) as u64 + iterations;
+    let neighbours = size_of::<Vec<usize>>() + size_of::<usize>() * shape.dimension.neighbours();
+    shape.sites() as u64 * (8 * numbers + neighbours as u64)
 }
 
 /// One lattice.
@@ -138,8 +153,8 @@ impl Sites {
             .collect()
     }
 
-    /// Follows the path; the densities at every point.
-    fn follow(&mut self, plan: &SorptionPlan, to: &mut Isotherms) -> Vec<Vec<f64>> {
+    /// Follows the path; the densities at every point, if they are to be kept.
+    fn follow(&mut self, plan: &SorptionPlan, keep: bool, to: &mut Isotherms) -> Vec<Vec<f64>> {
         let divisor = divisor(plan.mean, &self.eta);
         let mut densities = Vec::new();
         for (point, humidity) in plan.path.humidities.iter().enumerate() {
@@ -163,7 +178,9 @@ impl Sites {
                 }
             }
             to.filling.push(self.density.iter().sum::<f64>() / divisor);
-            densities.push(self.density.clone());
+            if keep {
+                densities.push(self.density.clone());
+            }
         }
         densities
     }

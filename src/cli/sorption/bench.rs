@@ -5,6 +5,7 @@ use fulgurite::sorption::{SorptionBenchmark, SorptionResult, benchmark};
 use fulgurite::{Error, Result};
 
 use super::{parse_size, say};
+use crate::cli::progress::counting;
 
 #[derive(Debug, Args)]
 pub struct BenchArguments {
@@ -42,7 +43,7 @@ pub fn bench(arguments: BenchArguments) -> Result<()> {
         ));
     }
     let shape = parse_size(&size)?;
-    let spinner = indicatif::ProgressBar::new_spinner();
+    let spinner = counting(None, "");
     let wanted = SorptionBenchmark { devices, lattices, shape, humidities, iterations, repeats };
     let results = benchmark(&wanted, |what| spinner.set_message(what.to_owned()))?;
     spinner.finish_and_clear();
@@ -60,7 +61,7 @@ pub fn bench(arguments: BenchArguments) -> Result<()> {
 fn line(r: &SorptionResult) -> String {
     format!(
         "{}\n  {} lattices of {} sites, truncated: {:.3e} site updates/s ({:.2e} to {:.2e}), {:.3} s; \
-         difference to reference {:.1e}\n  converged: {:.3} s, {:.1} passes a humidity\n  gradient: \
+         difference to reference {:.1e} (both branches of {})\n  converged: {:.3} s, {:.1} passes a humidity\n  gradient: \
          implicit {:.3} s, {} bytes a lattice; through the iterations {:.3} s, {} bytes a lattice",
         r.device,
         r.lattices,
@@ -70,6 +71,7 @@ fn line(r: &SorptionResult) -> String {
         r.range[1],
         r.truncated_seconds,
         r.difference,
+        r.compared,
         r.converged_seconds,
         r.passes_per_point,
         r.implicit_gradient_seconds,

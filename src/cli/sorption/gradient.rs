@@ -3,15 +3,18 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use fulgurite::io::write_npy_f64;
-use fulgurite::plot::{Colors, Heatmap};
+use fulgurite::backend::Backend;
+use fulgurite::io::{write_atomically, write_npy_f64};
+use fulgurite::plot::Heatmap;
 use fulgurite::sorption::{
-    Cotangent, Dimension, Loss, MeanSquare, Path as Walk, Scheme, read_lattices,
+    Cotangent, Dimension, Gradients, Lattices, Loss, MeanSquare, Path as Walk, Scheme,
+    SorptionPlan, read_lattices,
 };
 use fulgurite::{Error, Result};
 
 use super::target::target;
-use super::{Common, one_of, remark, say};
+use super::{Common, claims, extension, one_of, pictures, remark, say};
+use crate::cli::progress::counting;
 
 #[derive(Debug, Args)]
 pub struct Arguments {
@@ -32,11 +35,11 @@ pub struct Arguments {
     /// Follow desorption instead of adsorption
     #[arg(long)]
     desorption: bool,
-    /// Write dL/dη in the shape of the grid
-    #[arg(long, value_name = "OUT.npy")]
+    /// Write dL/dη in the shape of the grid (.csv: of one square lattice)
+    #[arg(long, value_name = "OUT.npy|OUT.csv")]
     output: Option<PathBuf>,
     /// A picture of dL/dη (first lattice)
-    #[arg(long, value_name = "OUT.svg")]
+    #[arg(long, value_name = "OUT.svg|OUT.png")]
     picture: Option<PathBuf>,
     #[command(flatten)]
     common: Common,
@@ -56,10 +59,17 @@ impl Loss for FillingAt {
 pub fn main(arguments: &Arguments) -> Result<()> {
     let common = &arguments.common;
     let mut config = common.config()?;
-    for path in [&arguments.output, &arguments.picture].into_iter().flatten() {
-        common.check_free(path)?;
-    }
+    common.check_output(arguments.output.as_ref(), "a gradient", &["npy", "csv"])?;
+    common.check_output(arguments.picture.as_ref(), "a picture of a gradient", &["svg", "png"])?;
     let lattices = read_lattices(&arguments.grid, arguments.batch, arguments.invert)?;
+    let flat = !arguments.batch && lattices.shape().dimension == Dimension::Two;
+    if let Some(path) = arguments.output.as_ref().filter(|path| !flat && extension(path) == "csv") {
+        return Err(Error::config(
+            path.display().to_string(),
+            "a CSV file holds the gradient of one square lattice",
+            "write those of a batch or a cubic lattice as .npy",
+        ));
+    }
     let loss: Box<dyn Loss> = match (&arguments.target, arguments.at) {
         (Some(text), _) => {
             let mut target = target(text, &mut config)?;
@@ -96,7 +106,10 @@ pub fn main(arguments: &Arguments) -> Result<()> {
     let plan = config.plan(path, Scheme::CONVERGED);
     let chosen = common.device()?;
     remark(&one_of(&lattices));
-    let found = chosen.backend.sorption_gradient(&lattices, &plan, &*loss)?;
+    let found = in_portions(chosen.backend.as_ref(), &lattices, &plan, &*loss)?;
+    claims::notes("path", &plan, &found.isotherms, chosen.backend.capabilities().kind)
+        .iter()
+        .for_each(|note| remark(note));
     let points = plan.path.humidities.len();
     let jumps = |k: usize| -> String {
         let at: Vec<String> = (0..points)
@@ -136,26 +149,48 @@ pub fn main(arguments: &Arguments) -> Result<()> {
     if let Some(path) = &arguments.output {
         let mut axes = if arguments.batch { vec![lattices.count()] } else { Vec::new() };
         axes.extend(lattices.shape().axes());
-        write_npy_f64(path, &axes, &all)?;
+        if extension(path) == "csv" {
+            let rows = all.chunks_exact(lattices.shape().size[2]);
+            let words = |row: &[f64]| row.iter().map(|g| format!("{g:e}")).collect::<Vec<_>>();
+            let text: String = rows.map(|row| words(row).join(",") + "\n").collect();
+            write_atomically(path, |to| to.write_all(text.as_bytes()))?;
+        } else {
+            write_npy_f64(path, &axes, &all)?;
+        }
     }
     if let Some(path) = &arguments.picture {
-        let [_, rows, columns] = lattices.shape().size;
-        let values = all[..rows * columns].to_vec();
-        let top = values.iter().fold(0.0f64, |m, v| m.max(v.abs()));
-        let layer =
-            if lattices.shape().dimension == Dimension::Three { ", first layer" } else { "" };
-        Heatmap {
-            title: format!("Derivative of the loss with respect to η{layer}"),
-            columns,
-            rows,
-            values,
-            range: (top > 0.0).then_some((-top, top)),
-            colors: Colors::Diverging,
-            x_label: "x".into(),
-            y_label: "y".into(),
-            color_label: "dL/dη".into(),
-        }
-        .write(path)?;
+        let title = "Derivative of the loss with respect to η";
+        let first = all[..lattices.sites()].to_vec();
+        let map = pictures::panels(lattices.shape(), title, &[first]);
+        let top = map.values.iter().fold(0.0f64, |m, v| m.max(v.abs()));
+        let range = (top > 0.0).then_some((-top, top));
+        Heatmap { range, color_label: "dL/dη".into(), ..map }.write(path)?;
     }
     Ok(())
+}
+
+/// Lattices that are differentiated at a time, so that progress can be seen.
+const PORTION: usize = 256;
+
+/// Gradients of a batch, a portion after the other: these losses do not look at the number of the
+/// lattice.
+fn in_portions(
+    backend: &dyn Backend,
+    lattices: &Lattices,
+    plan: &SorptionPlan,
+    loss: &dyn Loss,
+) -> Result<Gradients> {
+    let bar = counting(Some(lattices.count() as u64), "gradients");
+    let mut all: Option<Gradients> = None;
+    for first in (0..lattices.count()).step_by(PORTION) {
+        let part = lattices.range(first..(first + PORTION).min(lattices.count()));
+        let found = backend.sorption_gradient(&part, plan, loss)?;
+        bar.inc(part.count() as u64);
+        match &mut all {
+            Some(all) => all.extend(found),
+            None => all = Some(found),
+        }
+    }
+    bar.finish_and_clear();
+    all.ok_or_else(|| Error::input("the batch is empty", "give at least one lattice"))
 }

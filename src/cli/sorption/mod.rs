@@ -1,19 +1,24 @@
 //! `fulgurite sorption`.
 
 mod bench;
+mod claims;
 mod design;
 mod generate;
 mod gradient;
 mod isotherm;
+mod pictures;
+mod tables;
 mod target;
+mod validate;
 
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
-use fulgurite::backend::Selection;
+use fulgurite::backend::{Backend, Selection};
 use fulgurite::config::{Override, SorptionConfig, load_sorption};
-use fulgurite::sorption::{Lattices, Scheme, Shape};
+use fulgurite::sorption::{Isotherms, Lattices, Scheme, Shape, SorptionPlan};
 use fulgurite::{Error, Result};
+use indicatif::ProgressBar;
 
 use super::{remark, say};
 
@@ -38,7 +43,7 @@ enum What {
     /// Random lattices of varied pore size and porosity
     Generate(generate::Arguments),
     /// The truncated scheme against converged densities over random lattices
-    Validate(generate::ValidateArguments),
+    Validate(validate::Arguments),
 }
 
 /// Options that every question has.
@@ -87,17 +92,44 @@ impl Common {
         Ok(chosen)
     }
 
-    /// Fails early if an output exists.
-    fn check_free(&self, path: &Path) -> Result<()> {
-        if path.exists() && !self.overwrite {
-            return Err(Error::config(
-                path.display().to_string(),
-                "the file exists",
-                "give another name, or --overwrite to replace it",
-            ));
-        }
-        Ok(())
+    /// Fails early if an output exists, or if its name does not say one of the formats that
+    /// `what` is written in.
+    fn check_output(&self, path: Option<&PathBuf>, what: &str, formats: &[&str]) -> Result<()> {
+        path.map_or(Ok(()), |path| check_output(path, what, formats, self.overwrite))
     }
+
+    /// Fails early if one of the files of a directory of results exists.
+    fn check_free_in<'a>(
+        &self,
+        directory: &Path,
+        mut files: impl Iterator<Item = &'a str>,
+    ) -> Result<()> {
+        files.try_for_each(|file| check_free(&directory.join(file), self.overwrite))
+    }
+}
+
+fn check_free(path: &Path, overwrite: bool) -> Result<()> {
+    if path.exists() && !overwrite {
+        return Err(Error::config(
+            path.display().to_string(),
+            "the file exists",
+            "give another name, or --overwrite to replace it",
+        ));
+    }
+    Ok(())
+}
+
+fn check_output(path: &Path, what: &str, formats: &[&str], overwrite: bool) -> Result<()> {
+    if !formats.contains(&extension(path).as_str()) {
+        let names: Vec<String> = formats.iter().map(|format| format!(".{format}")).collect();
+        let names = names.join(" or ");
+        return Err(Error::config(
+            path.display().to_string(),
+            format!("{what} is written as {names}"),
+            format!("give a name that ends in {names}"),
+        ));
+    }
+    check_free(path, overwrite)
 }
 
 /// The extension of a file in lower case.
@@ -116,13 +148,15 @@ fn parse_size(text: &str) -> Result<Shape> {
     };
     let axes: Vec<usize> = text
         .split('x')
-        .map(|word| word.parse().ok().filter(|n| (1..=1 << 20).contains(n)).ok_or_else(bad))
+        .map(|word| word.parse().ok().filter(|n| *n > 0).ok_or_else(bad))
         .collect::<Result<_>>()?;
-    match axes[..] {
-        [ny, nx] => Ok(Shape::square(ny, nx)),
-        [nz, ny, nx] => Ok(Shape::cubic(nz, ny, nx)),
-        _ => Err(bad()),
-    }
+    let shape = match axes[..] {
+        [ny, nx] => Shape::square(ny, nx),
+        [nz, ny, nx] => Shape::cubic(nz, ny, nx),
+        _ => return Err(bad()),
+    };
+    shape.checked_sites()?;
+    Ok(shape)
 }
 
 fn one_of(lattices: &Lattices) -> String {
@@ -139,15 +173,25 @@ fn portion(count: usize) -> usize {
     (count / 50).clamp(256, 4096)
 }
 
-/// A bar for what takes longer than a few seconds.
-fn bar(length: u64) -> indicatif::ProgressBar {
-    let bar = indicatif::ProgressBar::new(length);
-    if let Ok(style) = indicatif::ProgressStyle::with_template(
-        "{bar:32} {percent:>3} %  {elapsed} elapsed, {eta} left  {msg}",
-    ) {
-        bar.set_style(style);
+/// Isotherms of a batch, a portion after the other.
+fn in_portions(
+    backend: &dyn Backend,
+    lattices: &Lattices,
+    plan: &SorptionPlan,
+    bar: &ProgressBar,
+) -> Result<Isotherms> {
+    let size = portion(lattices.count());
+    let mut all: Option<Isotherms> = None;
+    for first in (0..lattices.count()).step_by(size) {
+        let part = lattices.range(first..(first + size).min(lattices.count()));
+        let found = backend.sorption(&part, plan)?;
+        bar.inc(part.count() as u64);
+        match &mut all {
+            Some(all) => all.extend(found),
+            None => all = Some(found),
+        }
     }
-    bar
+    all.ok_or_else(|| Error::input("the batch is empty", "give at least one lattice"))
 }
 
 pub fn main(arguments: Arguments) -> Result<()> {
@@ -157,6 +201,6 @@ pub fn main(arguments: Arguments) -> Result<()> {
         What::Design(arguments) => design::main(&arguments),
         What::Target(arguments) => target::main(&arguments),
         What::Generate(arguments) => generate::main(&arguments),
-        What::Validate(arguments) => generate::validate(&arguments),
+        What::Validate(arguments) => validate::main(&arguments),
     }
 }

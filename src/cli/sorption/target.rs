@@ -7,11 +7,12 @@ use fulgurite::config::SorptionConfig;
 use fulgurite::io::{write_atomically, write_npy_f64};
 use fulgurite::plot::Figure;
 use fulgurite::sorption::{
-    Path as Walk, Scheme, TARGET_NAMES, TargetKind, check_target, named_target, read_target,
+    Path as Walk, Scheme, TARGET_NAMES, TargetCurve, TargetKind, check_target, named_target,
+    read_target,
 };
 use fulgurite::{Error, Result};
 
-use super::{Common, extension, parse_size, say};
+use super::{Common, extension, parse_size, remark, say};
 
 #[derive(Debug, Args)]
 pub struct Arguments {
@@ -63,9 +64,8 @@ pub fn main(arguments: &Arguments) -> Result<()> {
         ("csv", _) => return wrong("a CSV file holds one target", "write several as .npy"),
         _ => return wrong("a target is written as .csv or .npy", "give --output such a name"),
     }
-    for path in [Some(&arguments.output), arguments.picture.as_ref()].into_iter().flatten() {
-        common.check_free(path)?;
-    }
+    common.check_output(Some(&arguments.output), "a target", &["csv", "npy"])?;
+    common.check_output(arguments.picture.as_ref(), "a picture of targets", &["svg"])?;
     let humidities = &config.humidities;
     let curves: Vec<Vec<f64>> = match kind.matrix(parse_size(&arguments.size)?) {
         Some(matrix) => {
@@ -122,7 +122,10 @@ pub fn target(text: &str, config: &mut SorptionConfig) -> Result<Vec<f64>> {
             ),
         ));
     }
-    let (humidities, target) = read_target(text)?;
+    let TargetCurve { humidities, filling: target, chosen } = read_target(text)?;
+    if let Some(column) = chosen {
+        remark(&format!("the target is column `{column}` of {text}"));
+    }
     let place = |error| match error {
         Error::Input { what, remedy } => Error::Config { place: text.to_owned(), what, remedy },
         other => other,

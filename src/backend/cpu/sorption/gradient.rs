@@ -10,6 +10,11 @@ use crate::sorption::{Gradients, Judged, Lattices, Loss, Scheme, SorptionPlan, S
 /// Contraction above which single precision gives no derivative worth the name.
 const DIVERGES: f64 = 1.0 - 1e-3;
 
+/// Arrays of the implicit adjoint: [`Workspace`] and the cotangent of a point.
+pub(super) const IMPLICIT_VECTORS: u64 = 7 + 1;
+/// Arrays of back-propagation besides the iterations.
+pub(super) const UNROLLED_VECTORS: u64 = 6;
+
 /// Gradients of a loss of the lattices of a group.
 pub(super) fn of_group(
     level: Level,
@@ -19,7 +24,7 @@ pub(super) fn of_group(
     loss: &dyn Loss,
 ) -> Result<Gradients> {
     let mut group = Group::new(level, lattices, range.clone(), plan);
-    let (mut isotherms, densities) = group.follow(plan);
+    let (mut isotherms, densities) = group.follow(plan, true);
     let (points, sites, lanes) = (plan.path.humidities.len(), lattices.sites(), range.len());
     let kept = if plan.densities || loss.needs_densities() {
         group.unpack(&densities)

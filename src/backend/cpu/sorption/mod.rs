@@ -11,7 +11,8 @@ use rayon::prelude::*;
 use super::level::Level;
 use crate::error::Result;
 use crate::sorption::{
-    Gradients, Isotherms, Lattices, Loss, Reduced, Scheme, SorptionPlan, Start, check, divisor,
+    Gradients, Isotherms, Lattices, Loss, Reduced, Scheme, Shape, SorptionPlan, Start, check,
+    divisor,
 };
 use grid::Grid;
 use passes::{Density, Iterations, Matrix};
@@ -27,7 +28,7 @@ pub(super) fn isotherms(
         .into_par_iter()
         .map(|group| {
             let mut sites = Group::new(level, lattices, group, plan);
-            let (mut isotherms, densities) = sites.follow(plan);
+            let (mut isotherms, densities) = sites.follow(plan, plan.densities);
             if plan.densities {
                 isotherms.densities = Some(sites.unpack(&densities));
             }
@@ -61,16 +62,34 @@ pub(super) fn gradients(
 /// Lattices side by side of a truncated scheme.
 const SIDE_BY_SIDE: usize = 4;
 
-/// Lattices that lie side by side. A truncated scheme makes the same number of iterations for all
-/// of them; a converged one walks with each lattice at its own pace.
-fn groups(lattices: &Lattices, plan: &SorptionPlan) -> Vec<std::ops::Range<usize>> {
-    let most = match plan.scheme {
+/// Lattices that lie side by side at most. A truncated scheme makes the same number of iterations
+/// for all of them; a converged one walks with each lattice at its own pace.
+fn side_by_side(shape: Shape, plan: &SorptionPlan) -> usize {
+    match plan.scheme {
         Scheme::Converged { .. } => 1,
-        Scheme::Truncated { .. } => {
-            // The frame around short rows costs less beside several lattices.
-            if lattices.shape().size[2] >= 256 { 1 } else { SIDE_BY_SIDE }
+        // The frame around short rows costs less beside several lattices.
+        Scheme::Truncated { .. } if shape.size[2] >= 256 => 1,
+        Scheme::Truncated { .. } => SIDE_BY_SIDE,
+    }
+}
+
+/// Bytes that the gradient of a lattice holds at once.
+pub(super) fn gradient_bytes(shape: Shape, plan: &SorptionPlan) -> u64 {
+    let lanes = side_by_side(shape, plan);
+    let len = Grid::new(shape, lanes).len() as u64;
+    let points = plan.path.humidities.len() as u64;
+    // Those of `Group`, the total in double precision, and the vectors of the adjoint.
+    let own = match plan.scheme {
+        Scheme::Converged { .. } => 7 + 2 + gradient::IMPLICIT_VECTORS,
+        Scheme::Truncated { iterations } => {
+            7 + 2 + gradient::UNROLLED_VECTORS + u64::from(iterations)
         }
     };
+    4 * len * (points + own) / lanes as u64 + 8 * shape.sites() as u64
+}
+
+fn groups(lattices: &Lattices, plan: &SorptionPlan) -> Vec<std::ops::Range<usize>> {
+    let most = side_by_side(lattices.shape(), plan);
     let count = lattices.count();
     (0..count).step_by(most).map(|first| first..(first + most).min(count)).collect()
 }
@@ -153,8 +172,9 @@ impl Group {
         Density { fluid, field: (scale * field) as f32 }
     }
 
-    /// Follows the path: isotherms lattice by lattice, and the densities at every point.
-    fn follow(&mut self, plan: &SorptionPlan) -> (Isotherms, Vec<Vec<f32>>) {
+    /// Follows the path: isotherms lattice by lattice, and the densities at every point, if they
+    /// are to be kept.
+    fn follow(&mut self, plan: &SorptionPlan, keep: bool) -> (Isotherms, Vec<Vec<f32>>) {
         let points = plan.path.humidities.len();
         let lanes = self.range.len();
         let mut isotherms = Isotherms::empty(points, false);
@@ -180,7 +200,9 @@ impl Group {
             for lane in 0..lanes {
                 filling[lane][point] = self.grid.sum(lane, &self.density) / self.divisors[lane];
             }
-            densities.push(self.density.clone());
+            if keep {
+                densities.push(self.density.clone());
+            }
         }
         isotherms.filling = filling.concat();
         if let Scheme::Truncated { iterations } = plan.scheme {

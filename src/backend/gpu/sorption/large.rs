@@ -13,14 +13,15 @@ use super::{DIVERGES, NOISE};
 use crate::error::{Error, Result};
 use crate::sorption::solver::{BOUND_PASSES, Residual, Series, Walker, walk};
 use crate::sorption::{
-    Dimension, Gradients, Isotherms, Judged, Lattices, Loss, Reduced, Scheme, SorptionPlan, Start,
-    divisor,
+    Gradients, Isotherms, Judged, Lattices, Loss, Reduced, Scheme, SorptionPlan, Start, divisor,
 };
 
-/// Passes of one submission: some milliseconds on hardware, below a second in software.
-const PASSES: u32 = 32;
+/// Sites × passes of one submission: some milliseconds on hardware, below a second in software.
+const SITE_PASSES: usize = 32 << 20;
+/// Passes of one submission at most.
+const MOST_PASSES: usize = 32;
 /// Iterations of the adjoint after which it is said to diverge.
-const MOST_RELAXATIONS: u32 = 20_000;
+const MOST_RELAXATIONS: usize = 20_000;
 
 /// Which buffer a binding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,7 +57,22 @@ struct Large<'a> {
     kept: Vec<wgpu::Buffer>,
     unused: Vec<wgpu::Buffer>,
     sites: usize,
+    /// Passes of one submission, an even number.
+    passes_at_once: usize,
     failure: Option<Error>,
+}
+
+fn passes_at_once(sites: usize) -> usize {
+    (SITE_PASSES / sites).clamp(2, MOST_PASSES) & !1
+}
+
+/// Bytes that the gradient of a lattice holds on the device at once.
+pub(super) fn gradient_bytes(sites: u64, plan: &SorptionPlan) -> u64 {
+    let kept = match plan.scheme {
+        Scheme::Truncated { iterations } => u64::from(iterations),
+        Scheme::Converged { .. } => 0,
+    };
+    4 * sites * (1 + ARRAYS.len() as u64 + kept)
 }
 
 const ARRAYS: [Slot; 9] = [
@@ -120,6 +136,7 @@ impl<'a> Large<'a> {
             kept: Vec::new(),
             unused: (0..9).map(|_| storage("unused", 16)).collect::<Result<_>>()?,
             sites,
+            passes_at_once: passes_at_once(sites),
             failure: None,
         };
         let eta: Vec<f32> = lattices.lattice(index).iter().map(|e| *e as f32).collect();
@@ -244,7 +261,7 @@ impl<'a> Large<'a> {
         self.set(field, 1.0);
         let mut left = count;
         while left > 0 {
-            let now = left.min(PASSES);
+            let now = left.min(self.passes_at_once as u32);
             let passes: Vec<_> = (0..now)
                 .map(|k| match k % 2 {
                     0 => (Pass::StepForward, [Density, None, Next, Attraction, None, None]),
@@ -260,10 +277,11 @@ impl<'a> Large<'a> {
         Ok(())
     }
 
-    /// Follows the path; the densities at every point.
+    /// Follows the path; the densities at every point, if they are to be kept.
     fn follow(
         &mut self,
         plan: &SorptionPlan,
+        keep: bool,
         divisor: f64,
         to: &mut Isotherms,
     ) -> Result<Vec<Vec<f32>>> {
@@ -291,7 +309,9 @@ impl<'a> Large<'a> {
             }
             let rho = self.read(Slot::Density)?;
             to.filling.push(rho.iter().map(|r| f64::from(*r)).sum::<f64>() / divisor);
-            densities.push(rho);
+            if keep {
+                densities.push(rho);
+            }
         }
         Ok(densities)
     }
@@ -306,8 +326,8 @@ impl<'a> Large<'a> {
         // s into Moved, d into There; the first q is zero.
         self.run(Pass::Linearize, [Density, None, Next, Attraction, Moved, There])?;
         self.write(Next, &vec![0.0; self.sites]);
-        for _ in 0..MOST_RELAXATIONS / PASSES {
-            let passes: Vec<_> = (0..PASSES)
+        for _ in 0..MOST_RELAXATIONS / self.passes_at_once {
+            let passes: Vec<_> = (0..self.passes_at_once)
                 .map(|k| match k % 2 {
                     0 => (Pass::Relax, [Next, There, Ray, Given, Adjoint, None]),
                     _ => (Pass::Relax, [Ray, There, Next, Given, Adjoint, None]),
@@ -360,7 +380,7 @@ impl<'a> Large<'a> {
                 passes.push((Pass::Pull, [None, None, Ray, Kept(m), Adjoint, None]));
                 passes.push((Pass::Back, [Ray, None, None, Kept(m), Adjoint, Gradient]));
             }
-            for part in passes.chunks(PASSES as usize) {
+            for part in passes.chunks(self.passes_at_once) {
                 self.run_all(part)?;
             }
         }
@@ -453,12 +473,12 @@ pub(super) fn isotherms(
     lattices: &Lattices,
     plan: &SorptionPlan,
 ) -> Result<Isotherms> {
-    let passes = Passes::new(backend, lattices.shape().dimension == Dimension::Three)?;
+    let passes = backend.sorption.passes(&backend.context, lattices.shape().dimension)?;
     let mut all = Isotherms::empty(plan.path.humidities.len(), plan.densities);
     for index in 0..lattices.count() {
         let mut large = Large::new(backend, &passes, lattices, index, plan)?;
         let divisor = divisor(plan.mean, lattices.lattice(index));
-        let densities = large.follow(plan, divisor, &mut all)?;
+        let densities = large.follow(plan, plan.densities, divisor, &mut all)?;
         if let Some(kept) = &mut all.densities {
             kept.extend(densities.iter().flatten().map(|d| f64::from(*d)));
         }
@@ -473,14 +493,14 @@ pub(super) fn gradients(
     plan: &SorptionPlan,
     loss: &dyn Loss,
 ) -> Result<Gradients> {
-    let passes = Passes::new(backend, lattices.shape().dimension == Dimension::Three)?;
+    let passes = backend.sorption.passes(&backend.context, lattices.shape().dimension)?;
     let (points, sites) = (plan.path.humidities.len(), lattices.sites());
     let mut all = Gradients::empty(points, plan.densities);
     for index in 0..lattices.count() {
         let eta = lattices.lattice(index);
         let mut large = Large::new(backend, &passes, lattices, index, plan)?;
         let divisor = divisor(plan.mean, eta);
-        let densities = large.follow(plan, divisor, &mut all.isotherms)?;
+        let densities = large.follow(plan, true, divisor, &mut all.isotherms)?;
         let kept: Vec<f64> = if plan.densities || loss.needs_densities() {
             densities.iter().flatten().map(|d| f64::from(*d)).collect()
         } else {
@@ -517,4 +537,18 @@ pub(super) fn gradients(
         }
     }
     Ok(all)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn submissions_of_larger_lattices_have_fewer_passes() {
+        assert_eq!(passes_at_once(2000), 32);
+        assert_eq!(passes_at_once(1 << 20), 32);
+        assert_eq!(passes_at_once(1 << 22), 8);
+        assert_eq!(passes_at_once(3 << 22), 2);
+        assert_eq!(passes_at_once(1 << 31), 2);
+    }
 }

@@ -5,9 +5,10 @@ mod kernels;
 mod large;
 mod memory;
 mod passes;
+mod pieces;
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use bytemuck::{Pod, cast_slice};
@@ -16,16 +17,16 @@ use super::GpuBackend;
 use super::context::Context;
 use crate::error::Result;
 use crate::sorption::{
-    Cotangent, Gradients, Isotherms, Judged, Lattices, Loss, Scheme, Shifted, SorptionPlan, Start,
-    check, divisor,
+    Cotangent, Dimension, Gradients, Isotherms, Judged, Lattices, Loss, Scheme, Shape, Shifted,
+    SorptionPlan, Start, check, divisor,
 };
 use kernels::{
     COTANGENT_OF_SITES, KEEP_DENSITIES, Kernel, MOST_SITES, Parameters, START_FULL, Spread,
 };
 use memory::{NUMBERS, UNIFORM, bind, bytes, create, part_size, read_back};
+use passes::Passes;
+use pieces::{CHUNK_SECONDS, Piece, Pieces};
 
-/// Seconds that one submission should take: far below every driver's watchdog.
-const CHUNK_SECONDS: f64 = 0.1;
 /// Residuals below this are rounding, as on the cpu.
 const NOISE: f64 = 2.5e-7;
 /// As on the cpu.
@@ -34,9 +35,21 @@ const DIVERGES: f64 = 1e-3;
 #[derive(Debug, Default)]
 pub(super) struct Programs {
     known: Mutex<HashMap<(Kernel, Spread), wgpu::ComputePipeline>>,
+    /// Of lattices that no workgroup holds, in two dimensions and in three.
+    large: [Mutex<Option<Arc<Passes>>>; 2],
 }
 
 impl Programs {
+    fn passes(&self, context: &Context, dimension: Dimension) -> Result<Arc<Passes>> {
+        let three = dimension == Dimension::Three;
+        let mut known =
+            self.large[usize::from(three)].lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(found) = &*known {
+            return Ok(Arc::clone(found));
+        }
+        Ok(Arc::clone(known.insert(Arc::new(Passes::new(context, three)?))))
+    }
+
     fn get(
         &self,
         context: &Context,
@@ -143,6 +156,17 @@ fn gradients_of_part(
     }
     all.isotherms = isotherms;
     Ok(all)
+}
+
+/// Bytes that the gradient of a lattice holds on the device at once.
+pub(super) fn gradient_bytes(shape: Shape, plan: &SorptionPlan) -> u64 {
+    let sites = shape.sites() as u64;
+    if shape.sites() > MOST_SITES {
+        return large::gradient_bytes(sites, plan);
+    }
+    // η, state and gradient are arrays of one number a site.
+    let need = bytes(plan, sites, true, Some(false));
+    need.iter().sum::<u64>() + 2 * need[4]
 }
 
 /// [`part_size`] of a batch on a device.
@@ -290,38 +314,27 @@ impl<'a> Run<'a> {
         Ok(clock.elapsed().as_secs_f64())
     }
 
-    /// Dispatches over all lattices and points in pieces that stay short. `backwards`: last point
-    /// first.
-    fn in_pieces(&self, kernel: Kernel, backwards: bool) -> Result<()> {
-        let points = self.parameters.control[0];
-        let count = self.parameters.range[1];
-        // Lattices × points of a submission.
-        let mut budget = 256.0f64;
-        let mut first = 0;
-        while first < count {
-            let lattices = (budget as u32).max(64).min(count - first);
-            let mut done = 0;
-            while done < points {
-                let now = ((budget / f64::from(lattices)) as u32).clamp(1, points - done);
-                let mut parameters = self.parameters;
-                let range = if backwards {
-                    [points - done - now, points - done]
-                } else {
-                    [done, done + now]
-                };
-                parameters.range = [first, lattices, range[0], range[1]];
-                let seconds = self.dispatch(kernel, parameters, u64::from(lattices))?;
-                let fitting = CHUNK_SECONDS / seconds.max(1e-6);
-                budget = (f64::from(lattices) * f64::from(now) * fitting.clamp(0.1, 8.0)).max(1.0);
-                done += now;
-            }
-            first += lattices;
+    /// Dispatches over all lattices and points in pieces that stay short.
+    fn in_pieces(&self, kernel: Kernel, mut pieces: Pieces) -> Result<()> {
+        while let Some(Piece { lattices, points, iterations }) = pieces.piece() {
+            let mut parameters = self.parameters;
+            let count = lattices.len() as u32;
+            parameters.range = [lattices.start, count, points.start, points.end];
+            parameters.control[1] = iterations;
+            pieces.took(self.dispatch(kernel, parameters, u64::from(count))?);
         }
         Ok(())
     }
 
+    /// The pieces of all lattices and points.
+    fn pieces(&self, divisible: bool, backwards: bool) -> Pieces {
+        let [points, iterations, ..] = self.parameters.control;
+        Pieces::new(self.parameters.range[1], points, iterations, divisible, backwards)
+    }
+
     fn follow(&mut self) -> Result<()> {
-        self.in_pieces(Kernel::Follow, false)
+        // `state` has the densities between the iterations of a point.
+        self.in_pieces(Kernel::Follow, self.pieces(true, false))
     }
 
     fn read<T: Pod>(&self, buffer: usize, bytes: u64) -> Result<Vec<T>> {
@@ -333,15 +346,20 @@ impl<'a> Run<'a> {
         let count = self.lattices.count();
         let mut isotherms = Isotherms::empty(points, densities);
         let outcome: Vec<[f32; 4]> = self.read(OUTCOME, (16 * count * points) as u64)?;
-        let converged = matches!(self.plan.scheme, Scheme::Converged { .. });
+        let truncated = match self.plan.scheme {
+            Scheme::Truncated { iterations } => Some(iterations),
+            Scheme::Converged { .. } => None,
+        };
         for (index, [sum, error, contraction, iterations]) in outcome.into_iter().enumerate() {
             if !sum.is_finite() {
                 return Err(self.backend.context.failed("a density is not a number"));
             }
             let divisor = divisor(self.plan.mean, self.lattices.lattice(index / points));
             isotherms.filling.push(f64::from(sum) / divisor);
-            isotherms.iterations.push(iterations as u32);
-            isotherms.contraction.push(if converged { f64::from(contraction) } else { f64::NAN });
+            // A truncated point may have been made in several pieces.
+            isotherms.iterations.push(truncated.unwrap_or(iterations as u32));
+            let contraction = truncated.map_or(f64::from(contraction), |_| f64::NAN);
+            isotherms.contraction.push(contraction);
             isotherms.error.push(if error < 1e38 { f64::from(error) } else { f64::INFINITY });
         }
         if densities {
@@ -367,7 +385,8 @@ impl<'a> Run<'a> {
             Scheme::Truncated { .. } => {
                 context.queue.write_buffer(&self.buffers[STATE], 0, cast_slice(&zero));
                 context.queue.write_buffer(&self.buffers[GRADIENT], 0, cast_slice(&zero));
-                self.in_pieces(Kernel::Unrolled, true)?;
+                // The iterations of a point stay together; the memory for them bounds their number.
+                self.in_pieces(Kernel::Unrolled, self.pieces(false, true))?;
             }
             Scheme::Converged { .. } => {
                 let mut budget = 64.0f64;
@@ -391,5 +410,36 @@ impl<'a> Run<'a> {
             }
         }
         Ok((self.read(GRADIENT, (4 * count * sites) as u64)?, diverging))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backend::gpu::{AdapterChoice, GpuOptions, adapters};
+
+    #[test]
+    fn passes_over_large_lattices_are_compiled_once() {
+        for adapter in adapters() {
+            let choice = AdapterChoice::Index(adapter.index);
+            let backend = GpuBackend::new(choice, GpuOptions::default()).expect("opens");
+            let passes = |dimension| backend.sorption.passes(&backend.context, dimension);
+            let first = passes(Dimension::Two).expect("compiles");
+            assert!(Arc::ptr_eq(&first, &passes(Dimension::Two).expect("compiled")));
+            assert!(!Arc::ptr_eq(&first, &passes(Dimension::Three).expect("compiles")));
+        }
+    }
+
+    #[test]
+    fn gradients_are_charged_for_their_buffers() {
+        use crate::sorption::{Path, even_humidities};
+        let mut plan = SorptionPlan::new(Path::adsorption(&even_humidities(40, 1.0)));
+        // Densities and cotangents and results of 40 points, and three arrays of 400 sites.
+        let small = Shape::square(20, 20);
+        assert_eq!(gradient_bytes(small, &plan), 40 * (1600 + 4 + 16) + 3 * 1600);
+        plan.scheme = Scheme::PUBLISHED;
+        assert_eq!(gradient_bytes(small, &plan), 40 * (1600 + 4 + 16) + 103 * 1600);
+        // η, nine arrays and 100 iterations; densities of the path wait on the host.
+        assert_eq!(gradient_bytes(Shape::square(100, 100), &plan), 40_000 * (10 + 100));
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::super::GpuBackend;
+use super::super::context::Context;
 use super::kernels;
 use crate::error::Result;
 
@@ -82,13 +82,11 @@ pub(super) fn wgsl(three: bool) -> String {
 pub(super) struct Passes(HashMap<Pass, wgpu::ComputePipeline>);
 
 impl Passes {
-    pub fn new(backend: &GpuBackend, three: bool) -> Result<Self> {
+    pub fn new(context: &Context, three: bool) -> Result<Self> {
         let text = wgsl(three);
         Pass::ALL
             .into_iter()
-            .map(|pass| {
-                Ok((pass, kernels::compile_text(&backend.context, pass.entry(), text.clone())?))
-            })
+            .map(|pass| Ok((pass, kernels::compile_text(context, pass.entry(), text.clone())?)))
             .collect::<Result<_>>()
             .map(Self)
     }
