@@ -52,10 +52,18 @@ impl First {
             reorder(&from, &mut structure.kinds);
             reorder(&from, &mut structure.positions);
             reorder(&from, &mut structure.images);
-            structure.velocities.as_mut().map(|v| reorder(&from, v));
-            structure.charges.as_mut().map(|v| reorder(&from, v));
-            structure.diameters.as_mut().map(|v| reorder(&from, v));
-            frame.forces.as_mut().map(|v| reorder(&from, v));
+            if let Some(v) = &mut structure.velocities {
+                reorder(&from, v);
+            }
+            if let Some(v) = &mut structure.charges {
+                reorder(&from, v);
+            }
+            if let Some(v) = &mut structure.diameters {
+                reorder(&from, v);
+            }
+            if let Some(v) = &mut frame.forces {
+                reorder(&from, v);
+            }
         }
         if structure.species != self.species {
             let place = |s: &Species| self.species.iter().position(|own| own == s);

@@ -110,11 +110,14 @@ impl Pieces {
 mod tests {
     use super::*;
 
+    /// (lattice, point), and the iterations made there.
+    type Work = ((u32, u32), u64);
+
     /// Runs all pieces on a device of so many units a second; the longest submission after the
     /// first, and the work done: (lattice, point) in order, iterations of each.
-    fn run(mut pieces: Pieces, speed: f64) -> (f64, Vec<((u32, u32), u64)>) {
+    fn run(mut pieces: Pieces, speed: f64) -> (f64, Vec<Work>) {
         let mut longest: f64 = 0.0;
-        let mut work: Vec<((u32, u32), u64)> = Vec::new();
+        let mut work: Vec<Work> = Vec::new();
         let mut first = true;
         while let Some(piece) = pieces.piece() {
             let units = piece.lattices.len() * piece.points.len();
@@ -124,7 +127,12 @@ mod tests {
             }
             first = false;
             pieces.took(seconds);
-            for point in piece.points {
+            // Within a piece the kernel keeps the order.
+            let mut points: Vec<u32> = piece.points.collect();
+            if pieces.backwards {
+                points.reverse();
+            }
+            for point in points {
                 for lattice in piece.lattices.clone() {
                     match work.iter_mut().find(|(at, _)| *at == (lattice, point)) {
                         Some((_, made)) => *made += u64::from(piece.iterations),
