@@ -347,6 +347,38 @@ fn pipelines_are_kept_between_runs() {
     }
 }
 
+/// Calm atoms leave most steps without the kernels of a rebuild. Fast ones use their lists up in between:
+/// then chunks are repeated with a rebuild in every step, and the state is that of the device's other
+/// pattern: single steps.
+#[test]
+fn rebuilds_are_encoded_where_they_are_needed() {
+    let lists_in = |structure: &Structure, plan: &DynamicsPlan, steps: u64| {
+        let timed = GpuOptions { timestamps: true, ..GpuOptions::default() };
+        let timed = backends(&timed).into_iter().filter(|timed| timed.adapter().timestamps);
+        let counts = timed.map(|timed| {
+            let mut session = timed.start(structure, plan).expect("starts");
+            session.advance(steps).expect("runs");
+            let (_, lists) = session.pass_times().expect("timed").kernels["list"];
+            let single = GpuOptions { chunk_steps: Some(1), ..GpuOptions::default() };
+            let want = final_state(&reopened(&timed, &single), structure, plan, steps);
+            assert_eq!(want, session.checkpoint().expect("reads"));
+            lists
+        });
+        counts.collect::<Vec<u64>>()
+    };
+    let (structure, mut plan) = melt(301, Ensemble::NoseHoover { relaxation: 0.2 });
+    plan.timestep = 0.005;
+    for lists in lists_in(&structure, &plan, 24) {
+        // One at the start and one a step at least in the chunks that were repeated.
+        assert!(lists > 18, "{lists} of fast atoms");
+    }
+    plan.timestep = 1e-5;
+    for lists in lists_in(&structure, &plan, 24) {
+        // The start's may have grown.
+        assert!((7..=8).contains(&lists), "{lists} of calm atoms");
+    }
+}
+
 /// Backends with other options on the same adapters.
 fn reopened(like: &GpuBackend, options: &GpuOptions) -> GpuBackend {
     let choice = AdapterChoice::Index(like.adapter().index);

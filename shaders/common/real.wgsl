@@ -1,10 +1,13 @@
-// The arithmetic of pair potentials: src/potential/real.rs for single precision.
+// The arithmetic of pair potentials: src/potential/real.rs for single precision. `FUSED` says that
+// the device was seen to round `fma` once; elsewhere the same remainders come from exact halves.
 
 struct Distance {
     r2: f32,
     r: f32,
     // sqrt(r2) - r beyond rounding
     residual: f32,
+    // the same over r
+    relative: f32,
     inverse: f32,
     // 1/r2, rounded once: its sixth powers multiply an error
     inverse2: f32,
@@ -18,11 +21,24 @@ fn upper_half(x: f32) -> f32 {
 
 // 1 - a b for a b close to 1, exact in halves where a fused operation cannot be relied on.
 fn miss_of_product(a: f32, b: f32) -> f32 {
+    if FUSED {
+        return fma(-a, b, 1.0);
+    }
     let ah = upper_half(a);
     let al = a - ah;
     let bh = upper_half(b);
     let bl = b - bh;
     return ((1.0 - ah * bh) - (ah * bl + al * bh)) - al * bl;
+}
+
+// r2 - r² for an r close to the root, exact likewise.
+fn remainder_of_square(r2: f32, r: f32) -> f32 {
+    if FUSED {
+        return fma(-r, r, r2);
+    }
+    let h = upper_half(r);
+    let l = r - h;
+    return ((r2 - h * h) - 2.0 * h * l) - l * l;
 }
 
 // inverseSqrt may be off by several units in the last place, and what is computed from it rounds.
@@ -31,14 +47,15 @@ fn miss_of_product(a: f32, b: f32) -> f32 {
 fn distance_of(r2: f32) -> Distance {
     let y = inverseSqrt(r2);
     let r = r2 * y;
-    let h = upper_half(r);
-    let l = r - h;
-    let remainder = ((r2 - h * h) - 2.0 * h * l) - l * l;
+    let remainder = remainder_of_square(r2, r);
     let residual = 0.5 * y * remainder;
-    let inverse = y + y * (miss_of_product(r, y) - residual * y);
+    // Not residual times y: a compiler that may take y out of what follows would lose the residual
+    // against r.
+    let relative = 0.5 * y * (y * remainder);
+    let inverse = y + y * (miss_of_product(r, y) - relative);
     let square = inverse * inverse;
     let inverse2 = square + square * miss_of_product(r2, square);
-    return Distance(r2, r, residual, inverse, inverse2);
+    return Distance(r2, r, residual, relative, inverse, inverse2);
 }
 
 // 2^(rate r). The built-in exp2 is biased on some devices and its argument, rounded to single
@@ -46,6 +63,12 @@ fn distance_of(r2: f32) -> Distance {
 // multiply exactly, the integer part cancels exactly. The polynomial (1 + f q(f), error 9e-9)
 // is the minimax fit of (2^f - 1)/f on |f| <= 1/2.
 fn exp2_of_distance(rate: f32, d: Distance) -> f32 {
+    if FUSED {
+        let product = rate * d.r;
+        let beyond = fma(product, d.relative, fma(rate, d.r, -product));
+        let nearest = max(round(product), -126.0);
+        return exp2_of_parts(nearest, (product - nearest) + beyond);
+    }
     let rh = upper_half(d.r);
     let rl = d.r - rh;
     let ah = upper_half(rate);

@@ -13,16 +13,20 @@ struct Parameters {
     // Neighbours an atom may have.
     capacity: u32,
     species_count: u32,
-    row_width: u32,
-    damping_offset: u32,
+    // Where the tables of the force field begin, in words of four numbers.
     table_offset: u32,
+    // Lists that have aged are rebuilt in every step whose number this divides.
+    rebuild_every: u32,
     // Parts that the list is split into, and workgroups of each but the last.
     parts: u32,
     part_groups: u32,
     // Longest dispatch along one dimension.
     longest_dispatch: u32,
+    spare: u32,
     // (1/m, m, 1/√m, 0) of each species in energy per velocity².
     masses: array<vec4<f32>, 256>,
+    // Numbers of the fitted damping: a uniform index costs no instruction here.
+    damping: array<vec4<f32>, 10>,
 }
 
 // What never changes of one replica.
@@ -39,7 +43,7 @@ struct Replica {
     // Velocity to the change of fractions in one time step.
     drift: Frame,
     list_r2: f32,
-    // Squared displacement at which the list is rebuilt.
+    // Squared displacement at which the list must be rebuilt.
     rebuild_r2: f32,
     degrees_of_freedom: f32,
     // τ² of Nosé-Hoover; e^(-Δt/τ) - 1 of stochastic rescaling and Langevin.
@@ -56,9 +60,10 @@ const MOST_REPLICAS: u32 = 256u;
 struct Part {
     first: u32,
     groups: u32,
-    // Distance between two neighbours of one atom in the part, in words.
+    // Atom slots of the part: so many words of the list are numbers of neighbours.
     stride: u32,
-    spare: u32,
+    // Words of an atom's neighbours, which follow; a multiple of 8.
+    row: u32,
 }
 
 // What changes on the device and decides what it does next, for each replica. Words that many threads write are
@@ -68,7 +73,9 @@ struct Control {
     most_neighbours: atomic<u32>,
     // 1: an absurd displacement, 2: a force that is not finite.
     broken: atomic<u32>,
+    // 1: the list has aged, 2: it must not be used any more.
     moved_too_far: atomic<u32>,
+    // Of directed pairs: each pair counts twice.
     splice_visits: atomic<u32>,
     unrepresentable: atomic<u32>,
     rebuilds: u32,
@@ -107,6 +114,18 @@ const STOCHASTIC_RESCALING: u32 = 2u;
 const LANGEVIN: u32 = 3u;
 
 const WORKGROUP: u32 = 64u;
+// Threads that share an atom where its neighbours are gone through, and atoms of such a workgroup.
+const LANES: u32 = 8u;
+const ATOMS_OF_LANES: u32 = WORKGROUP / LANES;
+
+// Part of the squared displacement allowed at which a list has aged: six tenths of the way.
+const AGED: f32 = 0.36;
+
+// How far a displacement has used up a list: 0, 1 or 2 as in `moved_too_far`.
+fn age_of(moved: vec3<f32>, rebuild_r2: f32) -> u32 {
+    let r2 = dot(moved, moved);
+    return select(0u, 1u, r2 >= AGED * rebuild_r2) + select(0u, 1u, r2 >= rebuild_r2);
+}
 
 // The species of an atom is in the upper 8 bits of its position's fourth word, its index in the
 // input in the lower 24.

@@ -1,9 +1,9 @@
 // Printed from the Rust definition of the potential; do not edit.
 // Short-range term of `generalized_lennard_jones`: energy and -r dU/dr.
-fn short_range(d: Distance, row: u32, diameters: vec2<f32>) -> vec2<f32> {
+fn short_range(d: Distance, row: Row, diameters: vec2<f32>) -> vec2<f32> {
     let v0 = diameters.x + diameters.y;
     let v1 = 0.5f * v0;
-    let v2 = parameter(row + 0u);
+    let v2 = row.words[0].x;
     let v3 = 4.0f * v2;
     let v4 = diameters.x * diameters.y;
     let v5 = v3 * v4;
@@ -20,12 +20,12 @@ fn short_range(d: Distance, row: u32, diameters: vec2<f32>) -> vec2<f32> {
     let v16 = v14 + v14;
     let v17 = v16 - v13;
     let v18 = 14.0f * v17;
-    let v19 = parameter(row + 1u);
-    let v20 = parameter(row + 2u);
+    let v19 = row.words[0].y;
+    let v20 = row.words[0].z;
     let v21 = fma(v20, d.r, v19);
     let v22 = v15 - v21;
     let v23 = fma(v20, d.r, v18);
-    let v24 = parameter(row + 3u);
+    let v24 = row.words[0].w;
     let v25 = d.r2 < v24;
     let v26 = select(0.0f, v22, v25);
     let v27 = select(0.0f, v23, v25);

@@ -21,8 +21,6 @@ fn main(
     let is_atom = i - replica * parameters.slots < replicas[replica].atoms;
     if is_atom {
         let moved = cartesian(replicas[replica].frame, difference(list_position[i], position[i]));
-        if dot(moved, moved) >= replicas[replica].rebuild_r2 {
-            atomicMax(&control[replica].moved_too_far, 1u);
-        }
+        atomicMax(&control[replica].moved_too_far, age_of(moved, replicas[replica].rebuild_r2));
     }
 }

@@ -1,4 +1,6 @@
-// Turns the displacement checks into the sizes of the rebuild's dispatches: none if no replica
+// Turns the displacement checks into the sizes of the rebuild's dispatches. A list is rebuilt where
+// it must not be used any more, and where it has aged in every step whose number `rebuild_every`
+// divides: so the steps between seldom need this kernel. None if no replica
 // rebuilds, else over all atoms (words 0-2), of one workgroup a replica (words 4-6) and over the
 // atoms of each part of the list (from word 8). The kernels skip the replicas that do not rebuild.
 
@@ -23,8 +25,13 @@ fn main(@builtin(local_invocation_index) lane: u32) {
     }
     workgroupBarrier();
     if lane < parameters.replicas {
-        let moved = atomicExchange(&control[lane].moved_too_far, 0u) != 0u;
-        let one = select(0u, 1u, moved && control[lane].halted == 0u);
+        var one = 0u;
+        // What halted a replica is left for the host to see.
+        if control[lane].halted == 0u {
+            let age = atomicExchange(&control[lane].moved_too_far, 0u);
+            let due = control[lane].step_low % parameters.rebuild_every == 0u;
+            one = select(0u, 1u, age >= 2u || (age == 1u && due));
+        }
         control[lane].rebuilding = one;
         control[lane].rebuilds += one;
         atomicMax(&rebuilding, one);

@@ -100,8 +100,10 @@ fn main(
         }
         velocity[i] = vec4<f32>(v, start.w);
         let moved = cartesian(replicas[replica].frame, difference(list_position[i], position[i]));
-        if dot(moved, moved) >= replicas[replica].rebuild_r2 {
-            atomicMax(&control[replica].moved_too_far, 1u);
+        let age = age_of(moved, replicas[replica].rebuild_r2);
+        // Most of those who see it are not the first.
+        if age > atomicLoad(&control[replica].moved_too_far) {
+            atomicMax(&control[replica].moved_too_far, age);
         }
     }
     if langevin {
@@ -113,7 +115,7 @@ fn main(
             }
         }
         if lane == 0u {
-            partial[linear].y = heat_of[0];
+            partial[linear * LANES].y = heat_of[0];
         }
     }
 }

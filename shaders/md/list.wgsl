@@ -1,6 +1,6 @@
-// Full Verlet list: word 0 of an atom is its number of neighbours, then their slots, in the order
-// of cells and slots. Every distinct cell is visited once, also where a box edge has fewer than
-// three cells.
+// Full Verlet list: the number of neighbours of each atom, then a row of their slots for each, in the
+// order of cells and slots. Cells are half as wide as the list reaches; every distinct one is visited
+// once, also where a box edge has fewer than five.
 
 @group(0) @binding(0) var<uniform> parameters: Parameters;
 @group(0) @binding(1) var<uniform> replicas: array<Replica, MOST_REPLICAS>;
@@ -10,11 +10,14 @@
 @group(0) @binding(5) var<storage, read> cell_start: array<u32>;
 @group(0) @binding(6) var<storage, read_write> list: array<u32>;
 
+// Cells to look at on either side.
+const REACH: u32 = 2u;
+
 fn neighbour_cell(c: u32, n: u32, k: u32) -> u32 {
-    if n < 3u {
+    if n < 2u * REACH + 1u {
         return k;
     }
-    let at = c + n - 1u + k;
+    let at = c + n - REACH + k;
     return at % n;
 }
 
@@ -41,10 +44,11 @@ fn main(
     let cells = replicas[replica].cells;
     let n = cells.xyz;
     let home = cell_coordinates(cells, p);
-    let around = min(n, vec3<u32>(3u));
+    let around = min(n, vec3<u32>(2u * REACH + 1u));
     let start = first_cell(replica);
     // The atom's slot in its part of the list.
     let own = i - part.first * WORKGROUP;
+    let row = part.stride + own * part.row;
     var count = 0u;
     for (var z = 0u; z < around.z; z++) {
         let cz = neighbour_cell(home.z, n.z, z);
@@ -53,11 +57,12 @@ fn main(
             for (var x = 0u; x < around.x; x++) {
                 let cx = neighbour_cell(home.x, n.x, x);
                 let cell = start + cell_index(cells, vec3<u32>(cx, cy, cz));
-                for (var j = cell_start[cell]; j < cell_start[cell + 1u]; j++) {
+                let last = cell_start[cell + 1u];
+                for (var j = cell_start[cell]; j < last; j++) {
                     let d = cartesian(frame, difference(p, list_position[j]));
                     if dot(d, d) < list_r2 && j != i {
                         if count < parameters.capacity {
-                            list[(count + 1u) * part.stride + own] = j;
+                            list[row + count] = j;
                         }
                         count++;
                     }

@@ -20,9 +20,15 @@ fn schedule_at(replica: u32, ahead: u32) -> vec4<f32> {
 // Sums the partial sums in an order that depends on their number alone; valid on lane 0.
 fn sum_partials(replica: u32, lane: u32) -> vec2<f32> {
     var own = vec2<f32>(0.0);
-    let first = replica * parameters.groups;
-    for (var k = lane; k < replicas[replica].groups; k += 256u) {
-        own += partial[first + k];
+    let first = replica * parameters.groups * LANES;
+    let count = replicas[replica].groups * LANES;
+    // Eight loads at a time are under way.
+    for (var k = lane; k < count; k += 8u * 256u) {
+        for (var n = 0u; n < 8u; n++) {
+            let at = k + 256u * n;
+            let next = partial[first + min(at, count - 1u)];
+            own += select(vec2<f32>(0.0), next, at < count);
+        }
     }
     sums[lane] = own;
     for (var reach = 128u; reach > 0u; reach = reach / 2u) {
@@ -174,10 +180,12 @@ fn main(
     if lane == 0u && control[replica].halted == 0u {
         if control[replica].stepped != 0u {
             if atomicLoad(&control[replica].most_neighbours) > parameters.capacity
-                || atomicLoad(&control[replica].broken) != 0u {
+                || atomicLoad(&control[replica].broken) != 0u
+                || atomicLoad(&control[replica].moved_too_far) >= 2u {
                 control[replica].halted = 1u;
                 return;
             }
+            atomicStore(&control[replica].moved_too_far, 0u);
             end_step(replica, sum);
         }
         begin_step(replica);

@@ -3,7 +3,7 @@
 //!
 //! The printed functions are straight-line `let`s; [`Real::select_rare`] becomes an `if` block.
 //! They rely on what `shaders/common/real.wgsl` defines: the `Distance` structure,
-//! `exp2_of_distance`, `parameter(index)` for the numbers of a species pair and
+//! `exp2_of_distance`; on `Row`, the numbers of a species pair in words of four; and on
 //! `damping(index)` for those of a fitted [`Damping`].
 
 use std::cell::RefCell;
@@ -210,12 +210,13 @@ fn argument_distance() -> Distance<Traced> {
     }
 }
 
-/// Numbers of a species pair: `parameter(row + index)`.
+/// Numbers of a species pair: words of four, so that they are loaded four at a time.
 struct TracedRow;
 
 impl Parameters<Traced> for TracedRow {
     fn get(&self, index: usize) -> Traced {
-        Traced(with_tape(|tape| tape.bind(format!("parameter(row + {index}u)"))))
+        let component = ["x", "y", "z", "w"][index % 4];
+        Traced(with_tape(|tape| tape.bind(format!("row.words[{}].{component}", index / 4))))
     }
 
     fn diameters(&self) -> [Traced; 2] {
@@ -285,7 +286,7 @@ pub fn short_range_function(kind: FormKind) -> String {
     with_pair_form!(kind,
         Form => function(
             &format!("Short-range term of `{}`: energy and -r dU/dr.", Form::NAME),
-            "short_range(d: Distance, row: u32, diameters: vec2<f32>)",
+            "short_range(d: Distance, row: Row, diameters: vec2<f32>)",
             || short_range_term::<Form, Traced, _>(&TracedRow, &argument_distance()),
         ),
         table => function(

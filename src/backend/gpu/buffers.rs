@@ -55,7 +55,7 @@ impl Buffers {
         pipelines: &Pipelines,
         layout: &Layout,
         replicas: &[ReplicaParameters],
-        model: &[f32],
+        model: &[[f32; 4]],
     ) -> Result<Self> {
         let make = |roles: &[Role]| -> Result<HashMap<Role, wgpu::Buffer>> {
             roles.iter().map(|&r| Ok((r, create(context, layout, r, layout.size(r))?))).collect()

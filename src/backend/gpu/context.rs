@@ -2,11 +2,12 @@
 //! can fail into our errors.
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use serde::Serialize;
 
 use super::cache::{self, Store};
+use super::probe::Compiler;
 use crate::error::{Error, Result};
 
 /// Environment variable that turns on bounds checks in shaders and validation of indirect
@@ -74,6 +75,8 @@ pub struct GpuOptions {
     /// Keep compiled pipelines in this directory, where the API offers it (`None`: compile anew).
     /// It never changes a result.
     pub pipeline_cache: Option<PathBuf>,
+    /// Use neither subgroup operations nor fused multiply-add, whatever the device was seen to do.
+    pub plain_shaders: bool,
 }
 
 impl GpuOptions {
@@ -187,6 +190,7 @@ pub struct Context {
     pub(super) options: GpuOptions,
     pub(super) timestamps: bool,
     pub(super) cache: Option<Store>,
+    compiler: OnceLock<Compiler>,
     faults: Arc<Faults>,
 }
 
@@ -288,6 +292,7 @@ impl Context {
             limits,
             options,
             cache,
+            compiler: OnceLock::new(),
             faults,
         })
     }
@@ -295,6 +300,19 @@ impl Context {
     /// The adapter behind this device.
     pub fn description(&self) -> &AdapterDescription {
         &self.description
+    }
+
+    /// What the device's shader compiler makes of things that WebGPU leaves open.
+    pub fn compiler(&self) -> Result<Compiler> {
+        if let Some(known) = self.compiler.get() {
+            return Ok(*known);
+        }
+        let seen = match self.options.plain_shaders {
+            true => Compiler::PLAIN,
+            false => Compiler::of(self)?,
+        };
+        tracing::debug!(?seen, "shader compiler");
+        Ok(*self.compiler.get_or_init(|| seen))
     }
 
     /// An error if wgpu reported one since the device was opened.

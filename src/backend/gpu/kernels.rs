@@ -3,8 +3,9 @@
 //! Parts are joined by this table and nothing else. `cargo test` parses and validates each kernel
 //! with each potential without a GPU, and checks the bindings below against the text.
 
+use super::probe::Compiler;
 use crate::potential::FormKind;
-use crate::potential::wgsl::{form_name, rare_below};
+use crate::potential::wgsl::{form_name, rare_below, row_width};
 
 /// A buffer of a session, by its role.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -348,16 +349,22 @@ impl Kernel {
         }
     }
 
+    /// Whether eight threads share an atom.
+    pub fn shares_atoms(self) -> bool {
+        matches!(self, Self::Force | Self::Evaluate)
+    }
+
     /// Whether it runs once for each part of the list.
     pub fn by_part(self) -> bool {
         self.source().bindings.iter().any(|(role, _)| *role == Role::Part)
     }
 
-    /// The complete WGSL for a potential.
-    pub fn wgsl(self, potential: PotentialKind) -> String {
+    /// The complete WGSL for a potential and a device's compiler.
+    pub fn wgsl(self, potential: PotentialKind, compiler: Compiler) -> String {
         let source = self.source();
         let mut parts = vec![
             include_str!("../../../shaders/common/types.wgsl").to_owned(),
+            compiler.constants(),
             include_str!("../../../shaders/common/real.wgsl").to_owned(),
             include_str!("../../../shaders/common/fixed.wgsl").to_owned(),
             include_str!("../../../shaders/common/geometry.wgsl").to_owned(),
@@ -371,6 +378,13 @@ impl Kernel {
         }
         if source.pair {
             parts.extend(potential.parts());
+        }
+        if self.shares_atoms() {
+            let lanes = match compiler.shuffles {
+                true => include_str!("../../../shaders/md/lanes_subgroup.wgsl"),
+                false => include_str!("../../../shaders/md/lanes_workgroup.wgsl"),
+            };
+            parts.push(lanes.to_owned());
         }
         parts.join("\n")
     }
@@ -397,10 +411,13 @@ impl PotentialKind {
     fn parts(&self) -> Vec<String> {
         let rare = rare_below(self.form);
         let constants = format!(
-            "const USES_DIAMETERS: bool = {};\nconst COUNTS_RARE: bool = {};\nconst RARE_BELOW: u32 = {}u;\n",
+            "const USES_DIAMETERS: bool = {};\nconst COUNTS_RARE: bool = {};\nconst RARE_BELOW: u32 = {}u;\n\
+             const ROW_WORDS: u32 = {}u;\nconst CHARGES: u32 = {}u;\n",
             self.form.uses_diameters(),
             rare.is_some(),
-            rare.unwrap_or(0)
+            rare.unwrap_or(0),
+            row_width(self.form).div_ceil(4),
+            row_width(self.form) - 1,
         );
         let mut parts = vec![constants, include_str!("../../../shaders/md/pair.wgsl").to_owned()];
         if self.form == FormKind::Table {
@@ -440,13 +457,14 @@ pub(super) mod tests {
     pub(in crate::backend::gpu) fn validated(text: &str, what: &str) -> naga::Module {
         let module = naga::front::wgsl::parse_str(text)
             .unwrap_or_else(|e| panic!("{what}: {}", e.emit_to_string(text)));
-        // No capability beyond plain WebGPU.
-        naga::valid::Validator::new(
-            naga::valid::ValidationFlags::all(),
-            naga::valid::Capabilities::empty(),
-        )
-        .validate(&module)
-        .unwrap_or_else(|e| panic!("{what}: {}", e.emit_to_string(text)));
+        // No capability beyond plain WebGPU, but for what a device was seen to have.
+        let capabilities = match text.contains("subgroupShuffleXor") {
+            true => naga::valid::Capabilities::SUBGROUP,
+            false => naga::valid::Capabilities::empty(),
+        };
+        naga::valid::Validator::new(naga::valid::ValidationFlags::all(), capabilities)
+            .validate(&module)
+            .unwrap_or_else(|e| panic!("{what}: {}", e.emit_to_string(text)));
         module
     }
 
@@ -458,10 +476,13 @@ pub(super) mod tests {
             for form in FORM_KINDS {
                 for damping_terms in dampings {
                     let potential = PotentialKind { form, damping_terms };
-                    let what = format!("{} with {}", source.name, potential.name());
-                    let module = validated(&kernel.wgsl(potential), &what);
-                    assert!(module.entry_points.iter().any(|e| e.name == source.entry), "{what}");
-                    check_bindings(&module, &source, &what);
+                    for compiler in Compiler::ALL {
+                        let what =
+                            format!("{} with {} {compiler:?}", source.name, potential.name());
+                        let module = validated(&kernel.wgsl(potential, compiler), &what);
+                        assert!(module.entry_points.iter().any(|e| e.name == source.entry));
+                        check_bindings(&module, &source, &what);
+                    }
                     if !source.pair {
                         break;
                     }
@@ -498,7 +519,7 @@ pub(super) mod tests {
     #[test]
     fn blocks_have_the_size_of_their_wgsl_structures() {
         let potential = PotentialKind { form: FormKind::LennardJones, damping_terms: None };
-        let module = validated(&Kernel::Drift.wgsl(potential), "drift");
+        let module = validated(&Kernel::Drift.wgsl(potential, Compiler::PLAIN), "drift");
         let size = |name: &str| {
             let (_, t) = module
                 .types
@@ -514,7 +535,7 @@ pub(super) mod tests {
         assert_eq!(size("Parameters"), size_of::<Parameters>());
         assert_eq!(size("Control"), size_of::<Control>());
         assert_eq!(size("Replica"), size_of::<ReplicaParameters>());
-        let module = validated(&Kernel::Reduce.wgsl(potential), "reduce");
+        let module = validated(&Kernel::Reduce.wgsl(potential, Compiler::PLAIN), "reduce");
         assert!(module.types.iter().any(|(_, t)| t.name.as_deref() == Some("Part")));
         assert_eq!(size_of::<Part>(), 16);
     }

@@ -3,7 +3,8 @@
 
 use super::kernels::Role;
 use super::parameters::{
-    Control, MOST_ATOMS, MOST_REPLICAS, Parameters, Part, ReplicaParameters, WORKGROUP,
+    Control, LANES, MOST_ATOMS, MOST_REPLICAS, Parameters, Part, ROW_STEP, ReplicaParameters,
+    WORKGROUP,
 };
 use crate::error::{Error, Result};
 
@@ -36,6 +37,11 @@ pub(super) struct Layout {
     pub parameters: Parameters,
     limits: Limits,
     model_words: usize,
+}
+
+/// Words of an atom's row in the list.
+fn row(capacity: u32) -> u64 {
+    u64::from(capacity).next_multiple_of(u64::from(ROW_STEP))
 }
 
 pub(super) fn label(role: Role) -> &'static str {
@@ -149,7 +155,7 @@ impl Layout {
 
     /// Makes room for so many neighbours of an atom, in as many parts as that takes.
     pub fn set_capacity(&mut self, capacity: u32) -> Result<()> {
-        let list = |groups: u64| 4 * u64::from(WORKGROUP) * groups * (u64::from(capacity) + 1);
+        let list = |groups: u64| 4 * u64::from(WORKGROUP) * groups * (row(capacity) + 1);
         let available = self.limits.binding;
         if list(1) > available {
             return Err(Error::Capacity {
@@ -174,7 +180,8 @@ impl Layout {
 
     /// Neighbours an atom may have at most on this device.
     pub fn largest_capacity(&self) -> u64 {
-        (self.limits.binding / (4 * u64::from(WORKGROUP))).saturating_sub(1)
+        let words = (self.limits.binding / (4 * u64::from(WORKGROUP))).saturating_sub(1);
+        words - words % u64::from(ROW_STEP)
     }
 
     /// Workgroups over the atoms of all replicas.
@@ -185,10 +192,11 @@ impl Layout {
     pub fn parts(&self) -> impl Iterator<Item = Part> + use<> {
         let (parts, size, all) =
             (self.parameters.parts, self.parameters.part_groups, self.workgroups());
+        let row = row(self.parameters.capacity) as u32;
         (0..parts).map(move |n| {
             let first = n * size;
             let groups = size.min(all - first);
-            Part { first, groups, stride: groups * WORKGROUP, spare: 0 }
+            Part { first, groups, stride: groups * WORKGROUP, row }
         })
     }
 
@@ -204,7 +212,7 @@ impl Layout {
             Role::Replicas => (MOST_REPLICAS * size_of::<ReplicaParameters>()) as u64,
             Role::Control => replicas * size_of::<Control>() as u64,
             Role::Schedule => 16 * replicas * u64::from(LONGEST_CHUNK + 1),
-            Role::Model => 4 * self.model_words as u64,
+            Role::Model => 16 * self.model_words as u64,
             Role::Position
             | Role::Velocity
             | Role::Image
@@ -217,7 +225,7 @@ impl Layout {
             Role::Diameter => 4 * slots,
             Role::Placed => 8 * slots,
             Role::CellCount | Role::CellStart => 4 * cells,
-            Role::Partial => 8 * groups,
+            Role::Partial => 8 * u64::from(LANES) * groups,
             // The list may be split further when it grows.
             Role::Arguments => 32 + 16 * groups,
             Role::Sums => 8 * OBSERVED_SUMS as u64 * groups,
@@ -230,7 +238,7 @@ impl Layout {
     /// Bytes of a part's own buffer.
     pub fn part_size(&self, role: Role, part: Part) -> u64 {
         match role {
-            Role::List => 4 * u64::from(part.stride) * (u64::from(self.parameters.capacity) + 1),
+            Role::List => 4 * u64::from(part.stride) * (row(self.parameters.capacity) + 1),
             Role::Observed => 48 * u64::from(part.stride),
             _ => size_of::<Part>() as u64,
         }
@@ -280,7 +288,7 @@ mod tests {
     #[test]
     fn three_million_atoms_keep_the_memory_target_on_every_device() {
         // WebGPU's default, Vulkan drivers' usual ones.
-        for (binding, parts) in [(1 << 27, 25), ((1 << 31) - 4, 2), ((1 << 32) - 4, 1)] {
+        for (binding, parts) in [(1 << 27, 24), ((1 << 31) - 4, 2), ((1 << 32) - 4, 1)] {
             let layout = silicate(3_000_000, 1, binding).expect("fits");
             check(&layout);
             assert_eq!(layout.parameters.parts, parts, "parts of at most {binding} bytes");
@@ -329,8 +337,8 @@ mod tests {
         check(&layout);
         assert!(layout.parameters.parts > 1);
         assert!(layout.set_capacity(5000).is_err());
-        assert_eq!(layout.largest_capacity(), 4095);
-        layout.set_capacity(4095).expect("just fits");
+        assert_eq!(layout.largest_capacity(), 4088);
+        layout.set_capacity(4088).expect("just fits");
         assert_eq!(layout.parameters.part_groups, 1);
     }
 }

@@ -1,11 +1,12 @@
 //! The GPU backend: wgpu compute kernels in single precision on fixed-point positions.
 //!
-//! The state lives on the device. A step is a dozen dispatches that the host encodes ahead in
-//! chunks: drift, rebuild of the neighbour list if an atom moved too far (decided on the device),
-//! forces, thermostat. The host reads a hundred bytes after each chunk. Many replicas of a small
+//! The state lives on the device. A step is three dispatches that the host encodes ahead in chunks,
+//! drift, forces and thermostat, and seven more in some steps: rebuild of the neighbour list if an atom
+//! moved too far (decided on the device). The host reads a hundred bytes after each chunk. Many replicas of a small
 //! system share every dispatch, each with its own box, thermostat, cells and rebuilds.
 //!
-//! Kernels use plain WebGPU: no 64-bit integers, float atomics or subgroups.
+//! Kernels need plain WebGPU only: no 64-bit integers, float atomics or subgroups. Subgroup operations
+//! and fused multiply-add are used where a device was seen to have them.
 
 mod analysis;
 mod buffers;
@@ -18,6 +19,7 @@ mod observe;
 mod parameters;
 mod peak;
 mod pipelines;
+mod probe;
 mod replicas;
 mod session;
 mod sorption;
@@ -42,6 +44,7 @@ pub use context::{
     best_hardware,
 };
 pub use kernels::{Access, Kernel, KernelSource, PotentialKind, Role};
+pub use probe::Compiler;
 pub use replicas::GpuReplicas;
 pub use session::GpuSession;
 pub use timing::PassTimes;
@@ -65,7 +68,13 @@ impl GpuBackend {
         let capabilities = Capabilities {
             kind: DeviceKind::Gpu,
             name: format!("gpu: {} ({}, {})", adapter.name, adapter.backend, adapter.driver),
-            signature: format!("gpu-1 {} {} {}", adapter.backend, adapter.name, adapter.driver),
+            signature: format!(
+                "gpu-2{} {} {} {}",
+                context.compiler()?.letters(),
+                adapter.backend,
+                adapter.name,
+                adapter.driver
+            ),
             force_precision: 5e-6,
             energy_precision: 1e-6,
             virial_precision: 1e-5,

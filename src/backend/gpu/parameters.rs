@@ -6,12 +6,22 @@ use bytemuck::{Pod, Zeroable};
 use crate::dynamics::thermostat::CHAIN;
 use crate::dynamics::{DynamicsPlan, Ensemble, ThermostatState, degrees_of_freedom};
 use crate::error::{Error, Result};
-use crate::potential::wgsl::row_width;
 use crate::potential::{CompiledForceField, DampingFit, TABLE_INTERVALS};
 use crate::system::{RandomStream, SimulationBox, Stream};
 
 /// Threads of a workgroup over atoms.
 pub(super) const WORKGROUP: u32 = 64;
+/// `LANES` of types.wgsl: threads that share an atom in the kernels that go through its neighbours.
+pub(super) const LANES: u32 = 8;
+/// Words of an atom's row in the neighbour list are a multiple of this: the lanes of an atom read so
+/// many at a time, and no sector of memory more than they need.
+pub(super) const ROW_STEP: u32 = 8;
+/// `REACH` of list.wgsl: smaller cells leave fewer atoms beyond the radius to look at.
+const CELLS_OF_RADIUS: f64 = 2.0;
+/// Lists that have aged (decide.wgsl) are rebuilt in the steps whose number this divides.
+pub(super) const REBUILD_EVERY: u64 = 4;
+/// Words of four numbers that hold a fitted damping: four and twice 17 coefficients, and one.
+const DAMPING_WORDS: usize = 10;
 /// Replicas of one session: `MOST_REPLICAS` of types.wgsl.
 pub(super) const MOST_REPLICAS: usize = 256;
 /// Species that fit the uniform block and the upper byte of a position's fourth word.
@@ -31,13 +41,14 @@ pub(super) struct Parameters {
     pub cell_room: u32,
     pub capacity: u32,
     pub species_count: u32,
-    pub row_width: u32,
-    pub damping_offset: u32,
     pub table_offset: u32,
+    pub rebuild_every: u32,
     pub parts: u32,
     pub part_groups: u32,
     pub longest_dispatch: u32,
+    pub spare: u32,
     pub masses: [[f32; 4]; MOST_SPECIES],
+    pub damping: [[f32; 4]; DAMPING_WORDS],
 }
 
 /// `Replica` of types.wgsl: what is one replica's own.
@@ -67,7 +78,7 @@ pub(super) struct Part {
     pub first: u32,
     pub groups: u32,
     pub stride: u32,
-    pub spare: u32,
+    pub row: u32,
 }
 
 /// `Control` of types.wgsl.
@@ -152,8 +163,8 @@ impl ListGeometry {
         if cutoff > half_width {
             return Err(Error::CutoffTooLong { cutoff, half_width });
         }
-        // An eighth of the cutoff is the usual 1 Å at 8 Å.
-        let mut skin = skin.unwrap_or(0.125 * cutoff).min(half_width - cutoff);
+        // 0.8 Å at 8 Å: what a list's slots cost and what its rebuilds cost are together least near it.
+        let mut skin = skin.unwrap_or(0.1 * cutoff).min(half_width - cutoff);
         if skin < 1e-3 * cutoff {
             skin = 0.0;
         }
@@ -162,8 +173,8 @@ impl ListGeometry {
         let most = (atoms as f64).cbrt().ceil().clamp(1.0, 65_536.0);
         let cells = simulation_box
             .perpendicular_widths()
-            // a cell a trifle wider than the radius, so that rounding leaves no pair out
-            .map(|w| (w / (radius * 1.0001)).floor().clamp(1.0, most) as u32);
+            // two cells a trifle wider than the radius, so that rounding leaves no pair out
+            .map(|w| (CELLS_OF_RADIUS * w / (radius * 1.0001)).floor().clamp(1.0, most) as u32);
         Ok(Self { radius, skin, cells })
     }
 
@@ -173,7 +184,7 @@ impl ListGeometry {
         let sphere = 4.0 / 3.0 * std::f64::consts::PI * self.radius.powi(3);
         let mean = atoms as f64 / volume * sphere;
         let wanted = (1.15 * mean + 16.0).ceil().min(atoms as f64) as u32;
-        wanted.next_multiple_of(4)
+        wanted.next_multiple_of(ROW_STEP)
     }
 
     /// Cells in all.
@@ -189,39 +200,52 @@ pub(super) fn dispatch_size(groups: u32, longest: u32) -> [u32; 2] {
     [groups.div_ceil(rows), rows]
 }
 
-/// The packed force field: rows, damping numbers, tables.
+/// The packed force field: rows and tables in words of four numbers, and the damping.
 #[derive(Debug, Clone)]
 pub(super) struct Model {
-    pub words: Vec<f32>,
-    pub damping_offset: u32,
+    pub words: Vec<[f32; 4]>,
     pub table_offset: u32,
+    damping: [[f32; 4]; DAMPING_WORDS],
     pub damping_terms: Option<usize>,
+}
+
+/// Numbers in words of four, the last filled up.
+fn in_fours(numbers: &[f32]) -> impl Iterator<Item = [f32; 4]> {
+    numbers.chunks(4).map(|chunk| {
+        let mut word = [0.0; 4];
+        word[..chunk.len()].copy_from_slice(chunk);
+        word
+    })
 }
 
 impl Model {
     pub fn new(field: &CompiledForceField) -> Result<Self> {
-        let mut words: Vec<f32> = field.kernel_rows().concat();
-        let damping_offset = words.len() as u32;
+        let mut words: Vec<[f32; 4]> =
+            field.kernel_rows().iter().flat_map(|row| in_fours(row)).collect();
+        let mut damping = [[0.0; 4]; DAMPING_WORDS];
         let fit = field.damping_fit()?;
         if let (Some(fit), Some(coulomb)) = (&fit, &field.coulomb) {
             let DampingFit { energy, slope, scale, force_shift, energy_shift, .. } = fit;
             let cutoff2 = (coulomb.model.cutoff * coulomb.model.cutoff) as f32;
-            words.extend([*scale, *force_shift, *energy_shift, cutoff2]);
-            words.extend(energy);
-            words.extend(slope);
+            let mut numbers = vec![*scale, *force_shift, *energy_shift, cutoff2];
+            numbers.extend(energy);
+            numbers.extend(slope);
+            for (word, of) in damping.iter_mut().zip(in_fours(&numbers)) {
+                *word = of;
+            }
         }
         let table_offset = words.len() as u32;
         for table in field.kernel_tables() {
             let intervals = TABLE_INTERVALS as f32;
-            words.extend([
+            words.push([
                 table.start as f32,
                 (1.0 / table.step) as f32,
                 (-2.0 / table.step) as f32,
                 intervals,
             ]);
-            words.extend(table.coefficients.iter().flatten());
+            words.extend(&table.coefficients);
         }
-        Ok(Self { words, damping_offset, table_offset, damping_terms: fit.map(|f| f.slope.len()) })
+        Ok(Self { words, table_offset, damping, damping_terms: fit.map(|f| f.slope.len()) })
     }
 }
 
@@ -245,10 +269,10 @@ impl Parameters {
         }
         Self {
             species_count: field.species_count() as u32,
-            row_width: row_width(field.form) as u32,
-            damping_offset: model.damping_offset,
             table_offset: model.table_offset,
+            rebuild_every: REBUILD_EVERY as u32,
             masses,
+            damping: model.damping,
             ..Self::zeroed()
         }
     }
@@ -356,7 +380,7 @@ mod tests {
         let small = SimulationBox::cubic(17.0).expect("sound");
         let geometry = ListGeometry::new(&small, 8.0, Some(2.0), 300).expect("fits");
         assert!((geometry.skin - 0.5).abs() < 1e-12);
-        assert_eq!(geometry.cells, [1, 1, 1]);
+        assert_eq!(geometry.cells, [3, 3, 3]);
         let tight = SimulationBox::cubic(16.0).expect("sound");
         assert_eq!(ListGeometry::new(&tight, 8.0, None, 300).expect("fits").skin, 0.0);
         assert!(ListGeometry::new(&tight, 8.1, None, 300).is_err());

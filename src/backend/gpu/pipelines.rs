@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use super::cache::Store;
 use super::context::Context;
 use super::kernels::{Access, Kernel, PotentialKind};
+use super::probe::Compiler;
 use crate::error::Result;
 
 /// A compiled kernel with the layout of its bindings.
@@ -23,11 +24,13 @@ pub(super) struct Pipelines {
 impl Pipelines {
     /// Compiles the kernels.
     pub fn new(context: &Context, potential: PotentialKind) -> Result<Self> {
+        let compiler = context.compiler()?;
         let kernels = Kernel::ALL
             .into_iter()
             .map(|kernel| {
                 let label = format!("{} ({})", kernel.source().name, potential.name());
-                let made = context.guarded(&label, || compile(context, kernel, potential))?;
+                let made =
+                    context.guarded(&label, || compile(context, kernel, potential, compiler))?;
                 Ok((kernel, made))
             })
             .collect::<Result<_>>()?;
@@ -41,10 +44,15 @@ impl Pipelines {
     }
 }
 
-fn compile(context: &Context, kernel: Kernel, potential: PotentialKind) -> Pipeline {
+fn compile(
+    context: &Context,
+    kernel: Kernel,
+    potential: PotentialKind,
+    compiler: Compiler,
+) -> Pipeline {
     let source = kernel.source();
     let bindings: Vec<Access> = source.bindings.iter().map(|(_, access)| *access).collect();
-    build(context, source.name, source.entry, kernel.wgsl(potential), &bindings)
+    build(context, source.name, source.entry, kernel.wgsl(potential, compiler), &bindings)
 }
 
 /// Compiles a kernel of ours; to be called guarded.

@@ -10,7 +10,8 @@ use super::context::Context;
 use super::kernels::{Kernel, PotentialKind, Role};
 use super::layout::{LONGEST_CHUNK, Layout, Limits};
 use super::parameters::{
-    Control, ListGeometry, MOST_SPECIES, Model, Parameters, ReplicaParameters, schedule_entry,
+    Control, ListGeometry, MOST_SPECIES, Model, Parameters, REBUILD_EVERY, ReplicaParameters,
+    schedule_entry,
 };
 use super::pipelines::Pipelines;
 use super::steps::{Extent, REBUILD_IF_NEEDED, Recorder};
@@ -37,6 +38,7 @@ pub struct GpuReplicas {
     pub(super) members: Vec<Member>,
     /// Steps that the next submission may have.
     chunk: u32,
+    rebuilds: RebuildPattern,
     /// Set when the device's state was lost; every later call says so.
     lost: bool,
 }
@@ -203,6 +205,7 @@ impl GpuReplicas {
             layout,
             members,
             chunk,
+            rebuilds: RebuildPattern::default(),
             lost: false,
         })
     }
@@ -252,7 +255,7 @@ impl GpuReplicas {
         self.recorder().run(&mut encoder, kernels);
         let controls = self.submit(encoder)?;
         for ((member, control), memory) in self.members.iter_mut().zip(controls).zip(memories) {
-            member.first_visits = u64::from(control.splice_visits);
+            member.first_visits = u64::from(control.splice_visits / 2);
             member.control = control;
             if let Some(known) = memory.twice_kinetic {
                 member.control.twice_kinetic = known as f32;
@@ -289,7 +292,7 @@ impl GpuReplicas {
         for ((member, control), before) in self.members.iter_mut().zip(controls).zip(before) {
             let rebuilds = control.rebuilds.wrapping_sub(member.control.rebuilds);
             member.rebuilds += u64::from(rebuilds);
-            member.first_visits = u64::from(control.splice_visits.wrapping_sub(before));
+            member.first_visits = u64::from(control.splice_visits.wrapping_sub(before) / 2);
             member.control = control;
         }
         self.refuse_broken()
@@ -384,12 +387,28 @@ impl GpuReplicas {
         self.buffers.write(&self.context, Role::Schedule, &numbers);
         let mut encoder = self.encoder();
         self.buffers.encode_snapshot(&mut encoder);
+        // A list that is used up at once is not left to the steps that look after aged ones.
+        let patient = self.members.iter().all(|member| member.plan.skin != Some(0.0));
+        let mut every = !(patient && self.rebuilds.sparse());
         loop {
-            self.recorder().steps(&mut encoder, steps);
+            let first: Vec<u64> = self.members.iter().map(|m| m.control.step()).collect();
+            let due = |step: u32| {
+                first.iter().any(|n| (n + u64::from(step)).is_multiple_of(REBUILD_EVERY))
+            };
+            self.recorder().steps(&mut encoder, steps, |step| every || due(step));
             let controls = self.submit(encoder)?;
             if controls.iter().all(|control| control.halted == 0) {
+                self.rebuilds.held(every);
                 self.account(&controls);
                 return Ok(());
+            }
+            if !every && controls.iter().any(|c| c.halted != 0 && c.moved_too_far >= 2) {
+                // A list was used up between: what followed does not count.
+                self.rebuilds.failed();
+                every = true;
+                self.restore()?;
+                encoder = self.encoder();
+                continue;
             }
             if let Some(n) = controls.iter().position(|control| control.broken != 0) {
                 let error = self.blown_up(n, &controls[n])?;
@@ -419,8 +438,8 @@ impl GpuReplicas {
 
     fn account(&mut self, controls: &[Control]) {
         for (member, control) in self.members.iter_mut().zip(controls) {
-            // Each directed pair is seen from both sides; the kernel counts one of them.
-            let visits = control.splice_visits.wrapping_sub(member.control.splice_visits);
+            // The kernel sees each pair from both sides.
+            let visits = control.splice_visits.wrapping_sub(member.control.splice_visits) / 2;
             let rebuilds = control.rebuilds.wrapping_sub(member.control.rebuilds);
             if member.control.step() == 0 {
                 // A resumed run has counted the visits of this force evaluation already.
@@ -525,6 +544,39 @@ impl GpuReplicas {
     /// Time per kernel, if the options asked for it and the device can tell.
     pub fn pass_times(&self) -> Option<&PassTimes> {
         self.timers.as_ref().map(Timers::times)
+    }
+}
+
+/// In which steps of a chunk lists can be rebuilt. Dispatches cost time even where they do nothing, so
+/// most chunks have them only where aged lists are rebuilt; where atoms are too fast for that, the
+/// chunk is repeated with a rebuild in every step. Which of the two ran changes no result: a list is
+/// rebuilt in the same steps.
+#[derive(Debug, Clone, Copy, Default)]
+struct RebuildPattern {
+    /// Chunks yet to come with a rebuild in every step.
+    every: u32,
+    /// The same after the next failure.
+    penalty: u32,
+}
+
+impl RebuildPattern {
+    fn sparse(&self) -> bool {
+        self.every == 0
+    }
+
+    /// A chunk was completed.
+    fn held(&mut self, every: bool) {
+        if every {
+            self.every = self.every.saturating_sub(1);
+        } else {
+            self.penalty = 0;
+        }
+    }
+
+    /// A chunk with few rebuilds was not.
+    fn failed(&mut self) {
+        self.penalty = (2 * self.penalty).clamp(2, 64);
+        self.every = self.penalty;
     }
 }
 

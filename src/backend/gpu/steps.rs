@@ -3,14 +3,14 @@
 use super::buffers::Buffers;
 use super::kernels::{Kernel, Role};
 use super::layout::Layout;
-use super::parameters::dispatch_size;
+use super::parameters::{LANES, dispatch_size};
 use super::pipelines::Pipelines;
 use super::timing::Timers;
 
 /// How many workgroups a kernel runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Extent {
-    /// One thread an atom; part by part where the kernel works on the list.
+    /// One thread an atom, or several; part by part where the kernel works on the list.
     Atoms,
     /// One workgroup.
     Single,
@@ -41,12 +41,14 @@ impl Recorder<'_> {
         pass.set_pipeline(&self.pipelines.get(kernel).pipeline);
         let arguments = self.buffers.get(Role::Arguments);
         let by_part = kernel.by_part();
+        let lanes = if kernel.shares_atoms() { LANES } else { 1 };
         for (n, (group, part)) in groups.iter().zip(self.layout.parts()).enumerate() {
             pass.set_bind_group(0, group, &[]);
             match extent {
                 Extent::Atoms => {
                     let workgroups = if by_part { part.groups } else { self.layout.workgroups() };
-                    let [x, y] = dispatch_size(workgroups, self.layout.parameters.longest_dispatch);
+                    let [x, y] =
+                        dispatch_size(lanes * workgroups, self.layout.parameters.longest_dispatch);
                     pass.dispatch_workgroups(x, y, 1);
                 }
                 Extent::Single => pass.dispatch_workgroups(1, 1, 1),
@@ -117,14 +119,23 @@ impl Recorder<'_> {
         self.run(encoder, [(Kernel::List, Extent::Atoms)]);
     }
 
-    /// A number of whole steps, from a step's boundary to a step's boundary.
-    pub fn steps(&mut self, encoder: &mut wgpu::CommandEncoder, steps: u32) {
-        let one = [(Kernel::Drift, Extent::Atoms)]
-            .into_iter()
-            .chain(REBUILD_IF_NEEDED)
-            .chain([(Kernel::Force, Extent::Atoms), (Kernel::Thermostat, Extent::Replicas)]);
+    /// A number of whole steps, from a step's boundary to a step's boundary. The lists can be
+    /// rebuilt in those that `rebuilds` says; the device halts where that is not enough.
+    pub fn steps(
+        &mut self,
+        encoder: &mut wgpu::CommandEncoder,
+        steps: u32,
+        rebuilds: impl Fn(u32) -> bool,
+    ) {
+        let one = |step| {
+            let rebuild =
+                REBUILD_IF_NEEDED.into_iter().take(if rebuilds(step) { usize::MAX } else { 0 });
+            std::iter::once((Kernel::Drift, Extent::Atoms))
+                .chain(rebuild)
+                .chain([(Kernel::Force, Extent::Atoms), (Kernel::Thermostat, Extent::Replicas)])
+        };
         let all = std::iter::once((Kernel::Thermostat, Extent::Replicas))
-            .chain((0..steps).flat_map(move |_| one.clone()))
+            .chain((0..steps).flat_map(one))
             .chain([(Kernel::Finish, Extent::Atoms), (Kernel::CloseChunk, Extent::Replicas)]);
         self.run(encoder, all);
     }

@@ -3,6 +3,7 @@
 use crate::backend::gpu::context::Context;
 use crate::backend::gpu::kernels::Access;
 use crate::backend::gpu::pipelines::{Pipeline, build};
+use crate::backend::gpu::probe::Compiler;
 use crate::error::Result;
 
 /// A kernel's name.
@@ -55,6 +56,7 @@ impl DescriptorKernel {
     fn wgsl(self) -> String {
         [
             include_str!("../../../../shaders/descriptor/types.wgsl"),
+            &Compiler::PLAIN.constants(),
             include_str!("../../../../shaders/common/real.wgsl"),
             include_str!("../../../../shaders/common/geometry.wgsl"),
             self.source().1,
