@@ -222,7 +222,12 @@ impl Figure {
             let margin = (high / low).powf(0.04).max(1.05);
             return (low / margin, high * margin);
         }
-        let margin = (0.04 * (high - low)).max(1e-9 * high.abs().max(low.abs()).max(1e-3));
+        // What is one value but for rounding gets an axis by its size.
+        let size = high.abs().max(low.abs());
+        if size > 0.0 && high - low <= 1e-9 * size {
+            return (low - 0.05 * size, high + 0.05 * size);
+        }
+        let margin = if size > 0.0 { 0.04 * (high - low) } else { 0.5 };
         // Bars and curves that begin at zero stand on the axis.
         let bottom = if axis == 1 && low == 0.0 { 0.0 } else { low - margin };
         let (bottom, top) = if axis == 0 { (low, high) } else { (bottom, high + margin) };

@@ -10,7 +10,7 @@ use super::run::{RunFiles, directories, unit, valued};
 use super::table::Table;
 use super::transitions::{Transition, grouped, write_table};
 use crate::analysis::curves::{Curve, Curves, Quantity, SIZE, significant};
-use crate::analysis::motion::{Arrhenius, arrhenius};
+use crate::analysis::motion::{Arrhenius, arrhenius, temperatures};
 use crate::error::{Error, Result};
 use crate::io::write_atomically;
 use crate::plot::Figure;
@@ -301,7 +301,7 @@ fn diffusion(
         if let Some(fit) = fit {
             rows.push(vec![
                 species.clone(),
-                found.len().to_string(),
+                temperatures(found.iter().map(|p| p.0)).to_string(),
                 with_error(fit.energy, Some(fit.energy_error)),
                 with_error(fit.prefactor.ln(), Some(fit.log_prefactor_error)),
                 number(fit.residual),

@@ -65,15 +65,15 @@ pub struct Arrhenius {
 
 /// Fits ln(value) against 1/T by weighted least squares to points (T, value, error).
 ///
-/// Points that are not positive are left out; `None` with fewer than three, since two points are on
-/// any law. `boltzmann` is k in the energy unit wanted.
+/// Points that are not positive are left out; `None` with fewer than three temperatures (apart by
+/// more than a hundredth), since two are on any law. `boltzmann` is k in the energy unit wanted.
 pub fn arrhenius(points: &[(f64, f64, f64)], boltzmann: f64) -> Option<Arrhenius> {
     let logs: Vec<(f64, f64, f64)> = points
         .iter()
         .filter(|p| p.0 > 0.0 && p.1 > 0.0)
         .map(|&(t, value, error)| (1.0 / t, value.ln(), error / value))
         .collect();
-    if logs.len() < 3 {
+    if temperatures(logs.iter().map(|p| 1.0 / p.0)) < 3 {
         return None;
     }
     let line = weighted_line(&logs)?;
@@ -85,6 +85,22 @@ pub fn arrhenius(points: &[(f64, f64, f64)], boltzmann: f64) -> Option<Arrhenius
         energy_error: line.slope_error * boltzmann,
         residual: (squares / logs.len() as f64).sqrt(),
     })
+}
+
+/// How many temperatures there are: those within a hundredth of each other are one.
+pub fn temperatures(of: impl Iterator<Item = f64>) -> usize {
+    let mut all: Vec<f64> = of.filter(|t| *t > 0.0).collect();
+    all.sort_by(f64::total_cmp);
+    let mut last = 0.0;
+    all.into_iter()
+        .filter(|&t| {
+            let another = t > 1.01 * last;
+            if another {
+                last = t;
+            }
+            another
+        })
+        .count()
 }
 
 /// A diffusion coefficient from the slope of the mean squared displacement.
@@ -173,6 +189,8 @@ mod tests {
         assert!((55..=82).contains(&within), "{within} of 100 within one standard error");
         let two = [(1000.0, 1.0, 0.1), (2000.0, 2.0, 0.1)];
         assert!(arrhenius(&two, k).is_none());
+        let twice = [two[0], (1001.0, 1.1, 0.1), two[1], (2001.0, 2.1, 0.1)];
+        assert!(arrhenius(&twice, k).is_none(), "two temperatures, each twice");
         // Values that are not positive have no logarithm.
         assert!(arrhenius(&[two[0], two[1], (1500.0, 0.0, 0.1)], k).is_none());
     }

@@ -25,7 +25,7 @@ use distinct::Distinct;
 pub use distinct::DistinctPair;
 pub use errors::Estimate;
 pub(crate) use errors::jackknife;
-pub use fits::{Arrhenius, Diffusion, Line, arrhenius, weighted_line};
+pub use fits::{Arrhenius, Diffusion, Line, arrhenius, temperatures, weighted_line};
 pub use lags::LagGrid;
 pub use output::velocity_curves;
 pub use trajectory::{TrajectoryDynamics, TrajectoryResult};
