@@ -7,6 +7,8 @@ mod forcefield;
 mod plan;
 mod presets;
 mod run;
+mod run_ensemble;
+mod run_stages;
 mod run_text;
 mod softness;
 mod sorption;

@@ -1,23 +1,15 @@
 //! Run configurations: from TOML to a plan whose numbers have all been checked.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::analyze::check_structure;
-use super::document::{Document, Override, suggestion};
+use super::document::{Document, Override};
 use super::forcefield::load_force_field_beside;
-use super::plan::{
-    Analysis, Branch, Build, EnsembleSettings, Measurement, Member, OutputIntervals, RunPlan,
-    Stage, StageKind, Start, VelocityStart,
-};
-use super::run_text::{
-    BranchText, KindText, MethodText, RunText, STAGE_KEYS, StageText, ThermostatText,
-    VelocitiesText,
-};
+use super::plan::{Analysis, Build, Measurement, OutputIntervals, RunPlan, Start};
+use super::run_text::RunText;
 use crate::analysis::suite::AnalysisKind;
-use crate::dynamics::{Ensemble, MinimizeMethod};
 use crate::error::{Error, Result};
-use crate::system::{Composition, UnitSystem, Units};
+use crate::system::{UnitSystem, Units};
 
 /// Reads a run configuration from a file, with `--set` options applied.
 pub fn load_run(path: &Path, overrides: &[Override]) -> Result<RunPlan> {
@@ -87,13 +79,10 @@ pub fn parse_run(
     })
 }
 
-/// Replicas of one session; as many records fit a GPU's uniform buffer.
-const MOST_REPLICAS: u64 = 256;
-
 #[derive(Clone, Copy)]
-struct Reader<'a> {
+pub(super) struct Reader<'a> {
     document: &'a Document,
-    units: Units,
+    pub(super) units: Units,
 }
 
 impl Reader<'_> {
@@ -193,19 +182,11 @@ impl Reader<'_> {
     }
 }
 
-/// A composition as part of a directory's name: "(Na2O)30(SiO2)70" → "Na2O-30-SiO2-70".
-fn folder_name(composition: &str) -> String {
-    let parts: Vec<&str> = composition
-        .split(|c: char| !(c.is_ascii_alphanumeric() || c == '.'))
-        .filter(|part| !part.is_empty())
-        .collect();
-    parts.join("-")
-}
-
-struct StageReader<'a> {
-    reader: Reader<'a>,
-    timestep: f64,
-    raw: &'a RunText,
+/// Reads what depends on the time step: intervals, stages, branches.
+pub(super) struct StageReader<'a> {
+    pub(super) reader: Reader<'a>,
+    pub(super) timestep: f64,
+    pub(super) raw: &'a RunText,
     /// Longest cutoff: the length that defaults are measured in.
     cutoff: f64,
     /// Species of the force field.
@@ -213,11 +194,11 @@ struct StageReader<'a> {
 }
 
 impl StageReader<'_> {
-    fn document(&self) -> &Document {
+    pub(super) fn document(&self) -> &Document {
         self.reader.document
     }
 
-    fn time_unit(&self) -> &'static str {
+    pub(super) fn time_unit(&self) -> &'static str {
         match self.reader.units.system {
             UnitSystem::Metal => " ps",
             UnitSystem::Lj => "",
@@ -225,7 +206,7 @@ impl StageReader<'_> {
     }
 
     /// A duration in steps.
-    fn steps(&self, path: &str, duration: f64) -> Result<u64> {
+    pub(super) fn steps(&self, path: &str, duration: f64) -> Result<u64> {
         let duration = self.document().positive(path, duration)?;
         let steps = (duration / self.timestep).round();
         if (1.0..1e12).contains(&steps) {
@@ -242,7 +223,7 @@ impl StageReader<'_> {
         ))
     }
 
-    fn interval(&self, path: &str, value: Option<f64>, default: f64) -> Result<u64> {
+    pub(super) fn interval(&self, path: &str, value: Option<f64>, default: f64) -> Result<u64> {
         match value {
             Some(0.0) => Ok(0),
             Some(v) => self.steps(path, v),
@@ -343,187 +324,8 @@ impl StageReader<'_> {
         })
     }
 
-    fn ensemble(&self) -> Result<EnsembleSettings> {
-        let e = &self.raw.ensemble;
-        for (index, &rate) in e.rates.iter().enumerate() {
-            self.document().positive(&format!("ensemble.rates[{index}]"), rate)?;
-        }
-        let repeated = |seen: bool, path: String, value: String| {
-            if seen {
-                return Err(self.document().error(
-                    &path,
-                    format!("{value} is listed twice"),
-                    "list every seed, rate, temperature and composition once",
-                ));
-            }
-            Ok(())
-        };
-        for (k, s) in e.seeds.iter().enumerate() {
-            repeated(e.seeds[..k].contains(s), format!("ensemble.seeds[{k}]"), s.to_string())?;
-        }
-        for (k, r) in e.rates.iter().enumerate() {
-            repeated(e.rates[..k].contains(r), format!("ensemble.rates[{k}]"), r.to_string())?;
-        }
-        for (k, &t) in e.temperatures.iter().enumerate() {
-            let path = format!("ensemble.temperatures[{k}]");
-            self.document().positive(&path, t)?;
-            repeated(e.temperatures[..k].contains(&t), path, t.to_string())?;
-        }
-        self.compositions()?;
-        for (k, c) in e.compositions.iter().enumerate() {
-            let path = format!("ensemble.compositions[{k}]");
-            let folder = |text: &String| folder_name(text);
-            repeated(
-                e.compositions[..k].iter().map(folder).any(|f| f == folder(c)),
-                path,
-                c.clone(),
-            )?;
-        }
-        let has_rate = self.raw.stage.iter().any(|s| s.rate.is_some());
-        if !e.rates.is_empty() && !has_rate {
-            return Err(self.document().error(
-                "ensemble.rates",
-                "no ramp has a `rate` for [ensemble] rates to replace",
-                "give a ramp stage `rate` instead of `duration`",
-            ));
-        }
-        let replicas = e.replicas.unwrap_or(1);
-        if !(1..=MOST_REPLICAS).contains(&replicas) {
-            return Err(self.document().error(
-                "ensemble.replicas",
-                format!("cannot run {replicas} replicas together"),
-                format!("give between 1 and {MOST_REPLICAS}"),
-            ));
-        }
-        let seeds = match (e.seeds.is_empty(), self.raw.seed.checked_add(replicas - 1)) {
-            (false, _) => e.seeds.clone(),
-            (true, Some(last)) => (self.raw.seed..=last).collect(),
-            (true, None) => {
-                return Err(self.document().error(
-                    "ensemble.replicas",
-                    format!("there are no {replicas} seeds from {} on", self.raw.seed),
-                    "give a smaller `seed`, or list `seeds`",
-                ));
-            }
-        };
-        Ok(EnsembleSettings {
-            seeds,
-            rates: e.rates.clone(),
-            temperatures: e.temperatures.clone(),
-            compositions: e.compositions.clone(),
-            replicas: replicas as usize,
-        })
-    }
-
-    /// Checks that the members' compositions can be read and have the same species.
-    fn compositions(&self) -> Result<()> {
-        let mut first: Option<(&str, Vec<String>)> = None;
-        for (k, text) in self.raw.ensemble.compositions.iter().enumerate() {
-            let path = format!("ensemble.compositions[{k}]");
-            let composition = Composition::parse(text)
-                .map_err(|e| self.document().error(&path, e.to_string(), e.remedy()))?;
-            let mut species: Vec<String> =
-                composition.amounts().iter().map(|(name, _)| name.clone()).collect();
-            species.sort_unstable();
-            match &first {
-                None => first = Some((text, species)),
-                Some((_, known)) if *known == species => {}
-                Some((other, _)) => {
-                    return Err(self.document().error(
-                        &path,
-                        format!("{text} and {other} have not the same species"),
-                        "members of one run share their species: make a run of each",
-                    ));
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn members(&self, ensemble: &EnsembleSettings) -> Result<Vec<Member>> {
-        fn each<T: Clone>(values: &[T]) -> Vec<Option<T>> {
-            match values.is_empty() {
-                true => vec![None],
-                false => values.iter().cloned().map(Some).collect(),
-            }
-        }
-        let unit = if self.reader.units.system == UnitSystem::Metal { "K" } else { "" };
-        let mut members = Vec::new();
-        for rate in each(&ensemble.rates) {
-            for composition in each(&ensemble.compositions) {
-                for temperature in each(&ensemble.temperatures) {
-                    let stages = self.stages(rate, temperature)?;
-                    let branches = self.branches(&stages)?;
-                    let mut parts: Vec<String> = Vec::new();
-                    parts.extend(rate.map(|rate| format!("rate-{rate}")));
-                    parts.extend(composition.as_deref().map(folder_name));
-                    parts.extend(temperature.map(|t| format!("temperature-{t}{unit}")));
-                    for &seed in &ensemble.seeds {
-                        members.push(Member {
-                            seed,
-                            rate,
-                            temperature,
-                            composition: composition.clone(),
-                            directory: [&parts[..], &[format!("seed-{seed}")]].concat().join("-"),
-                            stages: stages.clone(),
-                            branches: branches.clone(),
-                        });
-                    }
-                }
-            }
-        }
-        if let [only] = &mut members[..] {
-            only.directory.clear();
-        }
-        Ok(members)
-    }
-
-    fn stages(&self, rate: Option<f64>, ends_at: Option<f64>) -> Result<Vec<Stage>> {
-        let d = self.document();
-        if self.raw.stage.is_empty() {
-            return Err(d.error(
-                "",
-                "the run has no [[stage]]",
-                "add a [[stage]] with name and kind = \"minimize\", \"hold\", \"ramp\" or \"relax\"",
-            ));
-        }
-        let mut stages: Vec<Stage> = Vec::new();
-        let mut temperature = None;
-        let last_ramp = self.raw.stage.iter().rposition(|s| s.kind == KindText::Ramp).unwrap_or(0);
-        for (index, text) in self.raw.stage.iter().enumerate() {
-            let ends_at = ends_at.filter(|_| index >= last_ramp);
-            let path = format!("stage[{index}]");
-            self.check_name(&format!("{path}.name"), &text.name)?;
-            if stages.iter().any(|s| s.name == text.name) {
-                return Err(d.error(
-                    &format!("{path}.name"),
-                    format!("two stages are called `{}`", text.name),
-                    "give every stage its own name",
-                ));
-            }
-            for key in STAGE_KEYS {
-                let own = text.kind.keys();
-                if d.has(&format!("{path}.{key}")) && !own.contains(&key) {
-                    return Err(d.error(
-                        &format!("{path}.{key}"),
-                        format!(
-                            "`{key}` does not belong to a stage of kind `{}`",
-                            text.kind.name()
-                        ),
-                        suggestion(key, own, "key"),
-                    ));
-                }
-            }
-            let kind = self.kind(&path, text, rate, ends_at, temperature)?;
-            if let StageKind::Dynamics { to, .. } = kind {
-                temperature = Some(to);
-            }
-            stages.push(Stage { name: text.name.clone(), kind });
-        }
-        Ok(stages)
-    }
-
-    fn check_name(&self, path: &str, name: &str) -> Result<()> {
+    /// Refuses what cannot be part of a file's name.
+    pub(super) fn check_name(&self, path: &str, name: &str) -> Result<()> {
         let good = !name.is_empty()
             && name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
             && !name.starts_with('.');
@@ -535,288 +337,5 @@ impl StageReader<'_> {
             format!("`{name}` cannot be a name: it becomes part of file names"),
             "use letters, digits, - and _",
         ))
-    }
-
-    fn kind(
-        &self,
-        path: &str,
-        text: &StageText,
-        member_rate: Option<f64>,
-        member_temperature: Option<f64>,
-        previous: Option<f64>,
-    ) -> Result<StageKind> {
-        let d = self.document();
-        let key = |k: &str| format!("{path}.{k}");
-        let missing = |k: &str| {
-            d.error(
-                path,
-                format!("missing key `{k}` of the {} stage `{}`", text.kind.name(), text.name),
-                format!("add `{k} = …`"),
-            )
-        };
-        let required =
-            |k: &str, value: Option<f64>| d.positive(&key(k), value.ok_or_else(|| missing(k))?);
-        let metal = self.reader.units.system == UnitSystem::Metal;
-        let (from, to, steps) = match text.kind {
-            KindText::Minimize => {
-                return Ok(StageKind::Minimize {
-                    method: match text.method {
-                        Some(MethodText::Cg) => MinimizeMethod::ConjugateGradient,
-                        Some(MethodText::Fire) | None => MinimizeMethod::Fire,
-                    },
-                    force_tolerance: d.positive(
-                        &key("force_tolerance"),
-                        text.force_tolerance.unwrap_or(if metal { 0.05 } else { 1e-3 }),
-                    )?,
-                    max_steps: text.max_steps.unwrap_or(2000),
-                });
-            }
-            KindText::Hold => {
-                let written = text.temperature.or(member_temperature);
-                let t = member_temperature.unwrap_or(required("temperature", written)?);
-                let duration = text.duration.ok_or_else(|| missing("duration"))?;
-                (t, t, self.steps(&key("duration"), duration)?)
-            }
-            KindText::Relax => {
-                let t = match text.temperature.or(previous) {
-                    Some(t) => d.positive(&key("temperature"), t)?,
-                    None if member_temperature.is_some() => 0.0,
-                    None => return Err(missing("temperature")),
-                };
-                let t = member_temperature.unwrap_or(t);
-                let duration = text.duration.ok_or_else(|| missing("duration"))?;
-                (t, t, self.steps(&key("duration"), duration)?)
-            }
-            KindText::Ramp => {
-                let from = match text.from.or(previous) {
-                    Some(t) => d.positive(&key("from"), t)?,
-                    None => return Err(missing("from")),
-                };
-                let to = required("to", text.to.or(member_temperature))?;
-                let to = member_temperature.unwrap_or(to);
-                let steps = match (text.rate, text.duration) {
-                    (Some(_), Some(_)) => {
-                        return Err(d.error(
-                            &key("duration"),
-                            "`rate` and `duration` exclude each other",
-                            "give one of the two",
-                        ));
-                    }
-                    (Some(own), None) => {
-                        let rate = d.positive(&key("rate"), own).map_err(|e| match e {
-                            Error::Config { place, what, .. } => Error::Config {
-                                place,
-                                what,
-                                remedy: "the direction follows from `from` and `to`; give the rate as a positive number".into(),
-                            },
-                            other => other,
-                        })?;
-                        let rate = member_rate.unwrap_or(rate);
-                        if from == to {
-                            return Err(d.error(
-                                &key("to"),
-                                "the ramp begins and ends at the same temperature",
-                                "use a hold stage, or another `to`",
-                            ));
-                        }
-                        self.steps(&key("rate"), (to - from).abs() / rate)?
-                    }
-                    (None, Some(duration)) => self.steps(&key("duration"), duration)?,
-                    (None, None) => return Err(missing("rate")),
-                };
-                (from, to, steps)
-            }
-        };
-        Ok(StageKind::Dynamics {
-            ensemble: self.thermostat(
-                path,
-                text.thermostat,
-                text.relaxation,
-                text.displacement_cap,
-            )?,
-            from,
-            to,
-            steps,
-            ramp: text.kind == KindText::Ramp,
-            snapshots: self.snapshots(path, text, from, to, steps)?,
-            velocities: match text.velocities {
-                Some(VelocitiesText::Maxwell) => VelocityStart::Maxwell,
-                Some(VelocitiesText::Keep) | None => VelocityStart::Keep,
-            },
-        })
-    }
-
-    fn snapshots(
-        &self,
-        path: &str,
-        text: &StageText,
-        from: f64,
-        to: f64,
-        steps: u64,
-    ) -> Result<Vec<(f64, u64)>> {
-        let mut snapshots = Vec::new();
-        for (k, &t) in text.snapshots.iter().enumerate() {
-            let here = format!("{path}.snapshots[{k}]");
-            self.document().positive(&here, t)?;
-            if t < from.min(to) || t > from.max(to) {
-                return Err(self.document().error(
-                    &here,
-                    format!("the ramp from {from} to {to} never has the temperature {t}"),
-                    "list temperatures between `from` and `to`",
-                ));
-            }
-            let fraction = if to == from { 1.0 } else { (t - from) / (to - from) };
-            let step = (fraction * steps as f64).round() as u64;
-            if snapshots.iter().any(|&(other, at)| other == t || at == step) {
-                return Err(self.document().error(
-                    &here,
-                    format!("two snapshots at {t}"),
-                    "list every temperature once",
-                ));
-            }
-            snapshots.push((t, step));
-        }
-        snapshots.sort_by_key(|&(_, step)| step);
-        Ok(snapshots)
-    }
-
-    fn thermostat(
-        &self,
-        path: &str,
-        thermostat: Option<ThermostatText>,
-        relaxation: Option<f64>,
-        displacement_cap: Option<f64>,
-    ) -> Result<Ensemble> {
-        let d = self.document();
-        let raw = &self.raw.dynamics;
-        let relaxation = match relaxation {
-            Some(r) => d.positive(&format!("{path}.relaxation"), r)?,
-            None => raw.relaxation.unwrap_or(0.1),
-        };
-        let thermostat = thermostat.unwrap_or(raw.thermostat);
-        if relaxation < 5.0 * self.timestep && thermostat != ThermostatText::Nve {
-            let place = if d.has(&format!("{path}.relaxation")) { path } else { "dynamics" };
-            return Err(d.error(
-                &format!("{place}.relaxation"),
-                format!(
-                    "a relaxation time of {relaxation}{} is shorter than five time steps",
-                    self.time_unit()
-                ),
-                "the relaxation time is in ps (lj: reduced time): give about 100 time steps",
-            ));
-        }
-        if displacement_cap.is_some() && thermostat != ThermostatText::Langevin {
-            return Err(d.error(
-                &format!("{path}.displacement_cap"),
-                "only the langevin thermostat has a displacement cap",
-                "set thermostat = \"langevin\" in this stage",
-            ));
-        }
-        Ok(match thermostat {
-            ThermostatText::Nve => Ensemble::Nve,
-            ThermostatText::NoseHoover => Ensemble::NoseHoover { relaxation },
-            ThermostatText::StochasticRescaling => Ensemble::StochasticRescaling { relaxation },
-            ThermostatText::Langevin => Ensemble::Langevin {
-                relaxation,
-                displacement_cap: displacement_cap
-                    .map(|c| d.positive(&format!("{path}.displacement_cap"), c))
-                    .transpose()?,
-            },
-        })
-    }
-
-    fn branches(&self, stages: &[Stage]) -> Result<Vec<Branch>> {
-        let mut branches: Vec<Branch> = Vec::new();
-        for (index, text) in self.raw.branch.iter().enumerate() {
-            let path = format!("branch[{index}]");
-            self.check_name(&format!("{path}.name"), &text.name)?;
-            for branch in self.branch(&path, text, stages)? {
-                if branches.iter().any(|b| b.name == branch.name) {
-                    return Err(self.document().error(
-                        &format!("{path}.name"),
-                        format!("two branches are called `{}`", branch.name),
-                        "give every branch its own name",
-                    ));
-                }
-                branches.push(branch);
-            }
-        }
-        Ok(branches)
-    }
-
-    fn branch(&self, path: &str, text: &BranchText, stages: &[Stage]) -> Result<Vec<Branch>> {
-        let d = self.document();
-        let from_stage = stages.iter().position(|s| s.name == text.from).ok_or_else(|| {
-            let names: Vec<&str> = stages.iter().map(|s| s.name.as_str()).collect();
-            d.error(
-                &format!("{path}.from"),
-                format!("no stage is called `{}`", text.from),
-                suggestion(&text.from, &names, "stage"),
-            )
-        })?;
-        let snapshots = match &stages[from_stage].kind {
-            StageKind::Dynamics { snapshots, .. } if !snapshots.is_empty() => snapshots,
-            _ => {
-                return Err(d.error(
-                    &format!("{path}.from"),
-                    format!("the stage `{}` takes no snapshots", text.from),
-                    "add `snapshots = [temperatures]` to that ramp",
-                ));
-            }
-        };
-        let known: BTreeMap<u64, f64> = snapshots.iter().map(|&(t, s)| (s, t)).collect();
-        let not_taken = |here: &str, t: f64| {
-            d.error(
-                here,
-                format!("the stage `{}` takes no snapshot at {t}", text.from),
-                format!(
-                    "its snapshots are at {}",
-                    known.values().rev().map(f64::to_string).collect::<Vec<_>>().join(", ")
-                ),
-            )
-        };
-        let taken = |t: f64| known.values().any(|&k| k == t);
-        for (k, &t) in text.temperatures.iter().enumerate() {
-            if !taken(t) {
-                return Err(not_taken(&format!("{path}.temperatures[{k}]"), t));
-            }
-        }
-        let chosen: Vec<f64> = if text.temperatures.is_empty() {
-            snapshots.iter().map(|&(t, _)| t).collect()
-        } else {
-            text.temperatures.clone()
-        };
-        let mut durations = BTreeMap::new();
-        for (k, o) in text.overrides.iter().enumerate() {
-            let here = format!("{path}.override[{k}]");
-            if !chosen.contains(&o.temperature) {
-                return Err(not_taken(&format!("{here}.temperature"), o.temperature));
-            }
-            let steps = self.steps(&format!("{here}.duration"), o.duration)?;
-            durations.insert(o.temperature.to_bits(), steps);
-        }
-        let usual = self.steps(&format!("{path}.duration"), text.duration)?;
-        let ensemble = self.thermostat(path, text.thermostat, text.relaxation, None)?;
-        let unit = if self.reader.units.system == UnitSystem::Metal { "K" } else { "" };
-        Ok(chosen
-            .into_iter()
-            .map(|temperature| Branch {
-                name: format!("{}-{temperature}{unit}", text.name),
-                from_stage,
-                temperature,
-                stage: Stage {
-                    name: format!("{}-{temperature}{unit}", text.name),
-                    kind: StageKind::Dynamics {
-                        ensemble,
-                        from: temperature,
-                        to: temperature,
-                        steps: durations.get(&temperature.to_bits()).copied().unwrap_or(usual),
-                        ramp: false,
-                        snapshots: Vec::new(),
-                        velocities: VelocityStart::Keep,
-                    },
-                },
-            })
-            .collect())
     }
 }
