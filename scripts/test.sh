@@ -72,7 +72,9 @@ if [ -n "$second" ]; then
     say "gpu tests on SwiftShader"
     VK_DRIVER_FILES="$second" VK_ICD_FILENAMES="$second" cargo test --profile checked \
         --test 'gpu_*' --test conformance --test reference_data --test replicas \
-        --test descriptors --test sorption --test properties --test dynamics
+        --test descriptors --test sorption --test properties
+    VK_DRIVER_FILES="$second" VK_ICD_FILENAMES="$second" cargo test --profile checked \
+        --test dynamics -- --skip cpu_
     VK_DRIVER_FILES="$second" VK_ICD_FILENAMES="$second" cargo test --profile checked \
         --test protocol gpu
 elif [ -n "${CI:-}" ]; then

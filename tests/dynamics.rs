@@ -87,14 +87,14 @@ fn drift_of_the_glass(backend: &dyn Backend, points: u64, apart: u64) -> (f64, f
 
 /// 20 ps: at most 3e-3 kT per degree of freedom and ns.
 #[test]
-fn energy_drift_of_the_glass() {
+fn cpu_keeps_the_energy_of_the_glass() {
     let (drift, error) = drift_of_the_glass(&CpuBackend::new(), 100, 200);
     assert!(error < 1.5e-3 && drift.abs() < 3e-3, "drift {drift:e} ± {error:e}");
 }
 
 /// Shorter on the other instruction sets: what they can be told to differ by from no drift.
 #[test]
-fn energy_drift_of_the_glass_on_every_instruction_set() {
+fn cpu_keeps_the_energy_of_the_glass_on_every_instruction_set() {
     for level in Level::available().into_iter().skip(1) {
         let (drift, error) = drift_of_the_glass(&CpuBackend::with_level(level), 75, 40);
         assert!(error < 1e-2 && drift.abs() < 3e-3 + 3.0 * error, "drift {drift:e} ± {error:e}");
@@ -104,7 +104,7 @@ fn energy_drift_of_the_glass_on_every_instruction_set() {
 /// As long on hardware as on the cpu; on a software rasteriser 0.2 ps, whose error still tells an
 /// integrator that loses a thousandth of kT in a picosecond.
 #[test]
-fn energy_drift_of_the_glass_on_gpus() {
+fn gpus_keep_the_energy_of_the_glass() {
     for (backend, adapter) in gpu_backends().iter().zip(adapters()) {
         let (points, apart, largest) =
             if adapter.software { (50, 4, 0.3) } else { (100, 200, 1.5e-3) };
@@ -178,7 +178,7 @@ fn every_thermostat_conserves_its_quantity() {
 }
 
 #[test]
-fn thermostats_sample_the_canonical_ensemble() {
+fn cpu_thermostats_sample_the_canonical_ensemble() {
     let atoms = 600;
     let structure = liquid(atoms);
     for ensemble in thermostats() {
@@ -265,7 +265,7 @@ fn the_state_determines_the_bits() {
 }
 
 #[test]
-fn the_number_of_threads_does_not_change_the_bits() {
+fn cpu_bits_do_not_depend_on_the_number_of_threads() {
     let structure = read_structure(data("sodium-silicate/melt-4000K.data.gz")).expect("reads");
     let mut structure = structure;
     maxwell_boltzmann_velocities(&mut structure, 4000.0, 5, &Units::METAL).expect("masses");
@@ -301,7 +301,7 @@ fn same_bits_on_threads(structure: &Structure, plans: &[DynamicsPlan], steps: u6
 
 /// Above 1024 clusters of eight the loops over atoms run on all threads too.
 #[test]
-fn the_number_of_threads_does_not_change_the_bits_of_ten_thousand_atoms() {
+fn cpu_bits_of_ten_thousand_atoms_do_not_depend_on_the_number_of_threads() {
     let atoms = 10_007;
     let length = (f64::from(atoms) / 1.2).cbrt();
     let counts = [("A", 1.0, 8000), ("B", 1.0, 2007)];

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use fulgurite::analysis::motion::{TrajectoryDynamics, velocity_curves};
+use fulgurite::io::declared_units;
 use fulgurite::system::{UnitSystem, Units};
 use fulgurite::{Error, Result};
 
@@ -41,7 +42,7 @@ pub struct Arguments {
     /// Distinct van Hove function too
     #[arg(long)]
     distinct: bool,
-    /// Reduced Lennard-Jones units in headers
+    /// Reduced Lennard-Jones units, where the file does not say
     #[arg(long)]
     lj: bool,
 }
@@ -55,7 +56,12 @@ pub fn main(arguments: &Arguments) -> Result<()> {
             "choose another with --output",
         ));
     }
-    let units = Units::of(if arguments.lj { UnitSystem::Lj } else { UnitSystem::Metal });
+    let units = match declared_units(&arguments.trajectory)? {
+        _ if arguments.lj => UnitSystem::Lj,
+        Some(units) => units,
+        None => UnitSystem::Metal,
+    };
+    let units = Units::of(units);
     let options = TrajectoryDynamics {
         species: arguments.species.clone(),
         window: arguments.window.as_deref().and_then(|w| Some([*w.first()?, *w.get(1)?])),
@@ -88,7 +94,7 @@ pub fn main(arguments: &Arguments) -> Result<()> {
             "{}: D = {:.4e}{error}{} (exponent {:.2}{verdict})",
             species.name,
             d.coefficient.value,
-            if arguments.lj { "" } else { " Å²/ps" },
+            if units.system == UnitSystem::Lj { "" } else { " Å²/ps" },
             d.exponent
         ))?;
     }

@@ -7,6 +7,7 @@ use plotters::coord::ranged1d::{AsRangedCoord, ValueFormatter};
 use plotters::prelude::*;
 
 use super::clip::Window;
+use super::ticks::{axis, ticks};
 use super::{CURVE_COLORS, Failure, extent, failed, legend, save};
 use crate::error::Result;
 
@@ -251,13 +252,36 @@ impl Figure {
 
     fn draw_axes(&self, area: &DrawingArea<SVGBackend<'_>, Shift>) -> Result<(), Failure> {
         let (x, y) = (self.range(0), self.range(1));
-        let (plain_x, plain_y) = (x.0..x.1, y.0..y.1);
+        let (x_ticks, y_ticks) =
+            (ticks(x.0, x.1, self.log[0], self.counts()), ticks(y.0, y.1, self.log[1], false));
+        let linear_x = || axis(x.0..x.1, &x_ticks);
+        let linear_y = || axis(y.0..y.1, &y_ticks);
+        let log_x = || axis((x.0..x.1).log_scale(), &x_ticks);
+        let log_y = || axis((y.0..y.1).log_scale(), &y_ticks);
         match self.log {
-            [false, false] => self.draw(area, plain_x, plain_y),
-            [true, false] => self.draw(area, plain_x.log_scale(), plain_y),
-            [false, true] => self.draw(area, plain_x, plain_y.log_scale()),
-            [true, true] => self.draw(area, plain_x.log_scale(), plain_y.log_scale()),
+            [false, false] => self.draw(area, linear_x(), linear_y()),
+            [true, false] => self.draw(area, log_x(), linear_y()),
+            [false, true] => self.draw(area, linear_x(), log_y()),
+            [true, true] => self.draw(area, log_x(), log_y()),
         }
+    }
+
+    /// True if bars stand about whole numbers: sizes of rings, numbers of neighbours.
+    fn counts(&self) -> bool {
+        let bars = self.series.iter().filter_map(|s| match s.style {
+            Style::Bars { width } => Some((s, width)),
+            _ => None,
+        });
+        let whole = |x: f64, width: f64| (x - x.round()).abs() <= 0.5 - 0.5 * width + 1e-9;
+        let mut any = false;
+        for (series, width) in bars {
+            // Bars a whole number wide are bins.
+            if width >= 1.0 || series.points.iter().any(|p| !whole(p.0, width)) {
+                return false;
+            }
+            any = true;
+        }
+        any
     }
 
     fn draw<X, Y>(

@@ -5,6 +5,7 @@ mod clip;
 mod figure;
 mod heatmap;
 mod legend;
+mod ticks;
 
 pub use figure::Figure;
 pub use heatmap::{Colors, Heatmap};

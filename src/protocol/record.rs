@@ -16,6 +16,7 @@ use crate::analysis::{
     mean_and_standard_error, plateau, self_intermediate_scattering,
 };
 use crate::config::RunPlan;
+use crate::dynamics::Ensemble;
 use crate::dynamics::MinimizeReport;
 use crate::error::{Error, Result};
 use crate::io::write_atomically;
@@ -53,6 +54,9 @@ pub struct StageRecord {
     /// Diffusion coefficient of each species, averaged over time origins.
     #[serde(default)]
     pub diffusion: BTreeMap<String, Diffusion>,
+    /// Relaxation time of a Langevin thermostat, whose friction slows diffusion.
+    #[serde(default)]
+    pub friction_time: Option<f64>,
     /// Potential energy per atom of the inherent structure at the end.
     #[serde(default)]
     pub inherent_structure_energy: Option<f64>,
@@ -126,6 +130,7 @@ pub(super) struct Finished<'a> {
     pub field: &'a CompiledForceField,
     pub stage: &'a str,
     pub ramp: bool,
+    pub ensemble: Ensemble,
     pub first_step: u64,
     pub last_step: u64,
     pub splice_visits: u64,
@@ -172,6 +177,7 @@ pub(super) fn finish_minimization(
         memory: None,
         mean_squared_displacement: BTreeMap::new(),
         diffusion: BTreeMap::new(),
+        friction_time: None,
         inherent_structure_energy: None,
         bonds: Vec::new(),
     };
@@ -222,6 +228,10 @@ pub(super) fn finish_dynamics(finished: &Finished<'_>) -> Result<StageRecord> {
             &crate::analysis::mean_squared_displacement(&moved, &structure.kinds, species),
         ),
         diffusion,
+        friction_time: match finished.ensemble {
+            Ensemble::Langevin { relaxation, .. } => Some(relaxation),
+            _ => None,
+        },
         inherent_structure_energy: finished.inherent_structure_energy,
         bonds: bonds(finished, &partials)?,
     };

@@ -321,6 +321,7 @@ impl Dynamics {
                 field: &lane.force_field,
                 stage: &lane.current().name,
                 ramp: self.ramp,
+                ensemble: self.plans[n].ensemble,
                 first_step: begun.first_step,
                 last_step: state.step,
                 splice_visits: state.splice_visits,

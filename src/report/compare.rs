@@ -256,6 +256,10 @@ fn diffusion(
         let material = material.map_or("", |g| g.label.as_str());
         for stage in member.stages.iter().chain(&member.branches) {
             let Some(means) = &stage.means else { continue };
+            // A ramp has no temperature of its own, and friction slows what it is to measure.
+            if stage.kind == "ramp" || stage.friction_time.is_some() {
+                continue;
+            }
             for (species, d) in &stage.diffusion {
                 if d.is_diffusive() && d.coefficient.value > 0.0 {
                     let error = d.coefficient.error.unwrap_or(0.0);
@@ -273,7 +277,8 @@ fn diffusion(
     let Some(stage) = first_stage(runs) else { return Ok(fits) };
     if points.is_empty() {
         page.note(
-            "No stage diffuses: no mean squared displacement has an exponent from 0.8 to 1.2.",
+            "No stage at a constant temperature diffuses: no mean squared displacement has an exponent \
+             from 0.8 to 1.2. Stages under Langevin friction, which slows diffusion, do not count.",
         );
         return Ok(fits);
     }
@@ -320,7 +325,8 @@ fn diffusion(
         Ok(())
     })?;
     let caption = "Straight where one barrier decides; dashed the Arrhenius law where there are \
-                   three temperatures. Stages that do not diffuse are left out.";
+                   three temperatures. Stages that do not diffuse are left out, as are ramps and \
+                   stages under Langevin friction, which slows diffusion.";
     page.drawn(&[(figure, caption.to_owned())])?;
     if !rows.is_empty() {
         let energy = if metal { "activation energy (eV)" } else { "activation energy" };

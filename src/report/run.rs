@@ -539,7 +539,11 @@ fn diffusion(page: &mut Page, stage: &StageRecord) {
         .diffusion
         .iter()
         .map(|(name, d)| {
-            let verdict = if d.is_diffusive() { "" } else { "not diffusive: D is only a slope" };
+            let verdict = match (d.is_diffusive(), stage.friction_time) {
+                (false, _) => "not diffusive: D is only a slope",
+                (true, Some(_)) => "slowed by the friction of the Langevin thermostat",
+                (true, None) => "",
+            };
             vec![
                 name.clone(),
                 with_error(d.coefficient.value, d.coefficient.error),
