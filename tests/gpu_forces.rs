@@ -5,7 +5,7 @@ mod gpu_support;
 
 use fulgurite::backend::DynamicsSession;
 use fulgurite::backend::gpu::GpuOptions;
-use fulgurite::potential::{ForceField, Pair, PairDefinition, Truncation};
+use fulgurite::potential::{ForceField, Pair, PairDefinition, ShortRange, Truncation};
 use fulgurite::system::{SimulationBox, Structure};
 use gpu_support::*;
 
@@ -61,6 +61,26 @@ fn silica_with_guard_and_long_coulomb() {
     let b = SimulationBox::cubic(24.0).expect("sound");
     let s = random_structure(b, &["Si", "O"], &[1, 2], 912, 1.6, 5);
     compare("silica", &silica(), &s);
+}
+
+/// e^(-r/ρ) below the smallest normal number of single precision, well within the cutoff.
+#[test]
+fn walls_so_steep_that_their_exponential_vanishes() {
+    for rho in [0.08, 0.05, 0.004] {
+        let mut field = teter();
+        field.coulomb = None;
+        for pair in &mut field.pairs {
+            let PairDefinition::Buckingham { rho: own, c, short_range, .. } = &mut pair.definition
+            else {
+                panic!("teter is of Buckingham pairs")
+            };
+            (*c, *short_range) = (0.0, ShortRange::None);
+            if pair.species == [2, 2] {
+                *own = rho;
+            }
+        }
+        compare(&format!("steep {rho}"), &field, &silicate(901, 1));
+    }
 }
 
 #[test]

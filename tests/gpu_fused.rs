@@ -18,8 +18,9 @@ fn distance_of(r2: f32, y: f32) -> [f32; 4] {
 fn exp2_of_distance(rate: f32, r: f32, relative: f32) -> f32 {
     let product = rate * r;
     let beyond = product.mul_add(relative, rate.mul_add(r, -product));
-    let nearest = product.round_ties_even().max(-126.0);
-    let f = (product - nearest) + beyond;
+    let held = product.max(-126.0);
+    let nearest = held.round_ties_even();
+    let f = (held - nearest) + beyond;
     let coefficients = [
         0.00015461447765119374,
         0.0013390866806730628,
@@ -67,6 +68,21 @@ fn fused_remainders_round_once() {
 }
 
 #[test]
+fn the_smallest_powers_stay_small() {
+    for k in 0..4000 {
+        let r = 0.5 + 0.01 * k as f32;
+        for rate in [-12.0f32, -18.0336, -31.7, -400.0] {
+            let have = exp2_of_distance(rate, r, 1e-8);
+            let want = (f64::from(rate) * f64::from(r)).exp2();
+            assert!(
+                (f64::from(have) - want).abs() <= 2e-7 * want + 1.5e-38,
+                "{rate} {r}: {have:e}"
+            );
+        }
+    }
+}
+
+#[test]
 fn the_kernel_is_made_of_these_operations() {
     let potential = PotentialKind { form: FormKind::Buckingham, damping_terms: Some(11) };
     let text = Kernel::Force.wgsl(potential, Compiler { fused: true, shuffles: true });
@@ -82,8 +98,9 @@ fn the_kernel_is_made_of_these_operations() {
         "let inverse2 = square + square * miss_of_product(r2, square);",
         "let product = rate * d.r;",
         "let beyond = fma(product, d.relative, fma(rate, d.r, -product));",
-        "let nearest = max(round(product), -126.0);",
-        "return exp2_of_parts(nearest, (product - nearest) + beyond);",
+        "let held = max(product, -126.0);",
+        "let nearest = round(held);",
+        "return exp2_of_parts(nearest, (held - nearest) + beyond);",
     ] {
         assert!(text.contains(line), "{line}");
     }

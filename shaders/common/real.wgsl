@@ -66,8 +66,10 @@ fn exp2_of_distance(rate: f32, d: Distance) -> f32 {
     if FUSED {
         let product = rate * d.r;
         let beyond = fma(product, d.relative, fma(rate, d.r, -product));
-        let nearest = max(round(product), -126.0);
-        return exp2_of_parts(nearest, (product - nearest) + beyond);
+        // Below, 2^-126 stands for everything smaller.
+        let held = max(product, -126.0);
+        let nearest = round(held);
+        return exp2_of_parts(nearest, (held - nearest) + beyond);
     }
     let rh = upper_half(d.r);
     let rl = d.r - rh;
@@ -75,11 +77,11 @@ fn exp2_of_distance(rate: f32, d: Distance) -> f32 {
     let al = rate - ah;
     let leading = ah * rh;
     let rest = ah * rl + (al * d.r + rate * d.residual);
-    let whole = max(round(leading + rest), -126.0);
-    return exp2_of_parts(whole, (leading - whole) + rest);
+    let whole = max(round(leading + rest), -125.0);
+    return exp2_of_parts(whole, max((leading - whole) + rest, -1.0));
 }
 
-// 2^(whole + f) for an integer, not below -126, and |f| <= 1/2.
+// 2^(whole + f) for an integer, not below -126, and |f| <= 1/2; above -126 f may fall to -1.
 fn exp2_of_parts(whole: f32, f: f32) -> f32 {
     var q = 0.00015461447765119374;
     q = fma(q, f, 0.0013390866806730628);

@@ -118,8 +118,9 @@ const WORKGROUP: u32 = 64u;
 const LANES: u32 = 8u;
 const ATOMS_OF_LANES: u32 = WORKGROUP / LANES;
 
-// Part of the squared displacement allowed at which a list has aged: six tenths of the way.
-const AGED: f32 = 0.36;
+// Part of the squared displacement allowed at which a list has aged: half the way. An atom in
+// free flight that is not there in one step that looks is not at the end in the next, four later.
+const AGED: f32 = 0.25;
 
 // How far a displacement has used up a list: 0, 1 or 2 as in `moved_too_far`.
 fn age_of(moved: vec3<f32>, rebuild_r2: f32) -> u32 {

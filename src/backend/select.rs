@@ -46,10 +46,7 @@ pub fn select(device: &str) -> Result<Selection> {
 
 /// As [`select`], with passes timed on the device where it can; slower.
 pub fn select_profiled(device: &str) -> Result<Selection> {
-    // A submission has 2048 timed passes: a longer one would leave some untimed.
-    let options =
-        GpuOptions { timestamps: true, chunk_steps: Some(128), ..GpuOptions::from_environment() };
-    select_with(device, &options)
+    select_with(device, &GpuOptions { timestamps: true, ..GpuOptions::from_environment() })
 }
 
 /// What is wrong with a device's name.

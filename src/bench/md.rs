@@ -258,7 +258,7 @@ impl Timed {
         let clock = Instant::now();
         session.advance(5)?;
         let each = clock.elapsed().as_secs_f64() / 5.0;
-        let steps = steps.unwrap_or_else(|| (1.0 / each).ceil().clamp(1.0, 5000.0) as u64);
+        let steps = steps.unwrap_or_else(|| (1.0 / each).ceil().clamp(1.0, 200_000.0) as u64);
         // Fresh velocities share their energy out first: the step's own error in the energy, of
         // second order, moves with it and would read as drift.
         session.advance(steps)?;

@@ -70,7 +70,11 @@ impl StageReader<'_> {
                 format!("give between 1 and {MOST_REPLICAS}"),
             ));
         }
-        let seeds = match (e.seeds.is_empty(), self.raw.seed.checked_add(replicas - 1)) {
+        // Each seed makes a member of every rate, temperature and composition.
+        let each = [e.rates.len(), e.temperatures.len(), e.compositions.len()];
+        let each: u64 = each.into_iter().map(|n| n.max(1) as u64).product();
+        let seeds = replicas.div_ceil(each);
+        let seeds = match (e.seeds.is_empty(), self.raw.seed.checked_add(seeds - 1)) {
             (false, _) => e.seeds.clone(),
             (true, Some(last)) => (self.raw.seed..=last).collect(),
             (true, None) => {

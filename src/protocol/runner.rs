@@ -12,7 +12,7 @@ use super::stage::run_stage;
 use super::summary::{RunSummary, summarize};
 use super::{Progress, RunOptions, provenance};
 use crate::backend::Backend;
-use crate::config::{Member, RunPlan, Stage, StageKind};
+use crate::config::{Member, RunPlan, Stage};
 use crate::error::{Error, Result};
 use crate::io::write_atomically;
 use crate::report::write_run;
@@ -156,18 +156,8 @@ impl Shared<'_> {
             from[number].as_ref().map_or(0, |c| steps_before(&plan.members[number], c))
         };
         let before: u64 = (0..from.len()).map(|number| done(number, &from)).sum();
-        let batches = batches(&plan.members, plan.ensemble.replicas);
-        let fewest = plan.members.len().div_ceil(plan.ensemble.replicas);
-        if batches.len() > fewest {
-            self.progress.message(&format!(
-                "{} members in {} sessions, one after the other: stages of different lengths \
-                 cannot run together",
-                plan.members.len(),
-                batches.len()
-            ));
-        }
         let mut started = false;
-        for batch in batches {
+        for batch in batches(plan.members.len(), plan.ensemble.replicas) {
             self.done_steps += batch.clone().map(|number| done(number, &from)).sum::<u64>();
             let mut lanes = Vec::with_capacity(batch.len());
             for number in batch {
@@ -199,7 +189,8 @@ impl Shared<'_> {
     }
 
     /// Takes lanes to their end. Those that stand at the same place go on together, the last ones
-    /// first: a run that was killed between two checkpoints leaves its lanes at different steps.
+    /// first: a run that was killed between two checkpoints leaves its lanes at different steps, and
+    /// of stages of different lengths the short ones end first.
     fn batch(&mut self, lanes: &mut [Lane<'_>]) -> Result<()> {
         let on_their_way = |lanes: &[Lane<'_>]| {
             lanes.iter().filter(|lane| !lane.finished()).map(Lane::place).collect::<Vec<Place>>()
@@ -272,30 +263,10 @@ fn together(lanes: &[&mut Lane<'_>]) -> String {
     }
 }
 
-/// Neighbouring members that can share sessions, so many at a time.
-fn batches(members: &[Member], replicas: usize) -> Vec<std::ops::Range<usize>> {
-    let mut batches: Vec<std::ops::Range<usize>> = Vec::new();
-    for (number, member) in members.iter().enumerate() {
-        match batches.last_mut() {
-            Some(last) if last.len() < replicas && same_shape(&members[last.start], member) => {
-                last.end = number + 1;
-            }
-            _ => batches.push(number..number + 1),
-        }
-    }
-    batches
-}
-
-/// Whether two members take the same steps, at whatever temperatures.
-fn same_shape(a: &Member, b: &Member) -> bool {
-    fn shape(stage: &Stage) -> Option<(u64, bool)> {
-        match stage.kind {
-            StageKind::Minimize { .. } => None,
-            StageKind::Dynamics { steps, ramp, .. } => Some((steps, ramp)),
-        }
-    }
-    a.stages.iter().map(shape).eq(b.stages.iter().map(shape))
-        && a.branches.iter().map(|x| shape(&x.stage)).eq(b.branches.iter().map(|x| shape(&x.stage)))
+/// Neighbouring members, so many at a time.
+fn batches(members: usize, replicas: usize) -> impl Iterator<Item = std::ops::Range<usize>> {
+    let size = replicas.max(1);
+    (0..members).step_by(size).map(move |first| first..(first + size).min(members))
 }
 
 /// "snapshots/quench-700K.data"
@@ -339,14 +310,23 @@ mod tests {
     }
 
     #[test]
-    fn members_of_one_rate_run_together() {
+    fn members_run_together_so_many_at_a_time() {
+        let of = |members: usize, replicas: usize| batches(members, replicas).collect::<Vec<_>>();
+        assert_eq!(of(4, 4), vec![0..4]);
+        assert_eq!(of(4, 3), [0..3, 3..4]);
+        assert_eq!(of(6, 64), vec![0..6]);
+        assert_eq!(of(6, 1).len(), 6);
+    }
+
+    #[test]
+    fn replicas_make_as_many_members() {
         let (all, settings) = members("replicas = 4");
-        assert_eq!(settings.seeds, [5, 6, 7, 8]);
-        assert_eq!(batches(&all, 4), vec![0..all.len()]);
-        assert_eq!(batches(&all, 3), [0..3, 3..4]);
+        assert_eq!((all.len(), settings.seeds), (4, vec![5, 6, 7, 8]));
+        let (all, settings) = members("rates = [1, 2]\nreplicas = 4");
+        assert_eq!((all.len(), settings.seeds), (4, vec![5, 6]));
+        let (all, settings) = members("temperatures = [0.5, 0.6, 0.7]\nreplicas = 2");
+        assert_eq!((all.len(), settings.seeds), (3, vec![5]));
         let (all, settings) = members("seeds = [1, 2, 3]\nrates = [1, 2]\nreplicas = 64");
         assert_eq!((all.len(), settings.replicas), (6, 64));
-        assert_eq!(batches(&all, settings.replicas), [0..3, 3..6]);
-        assert_eq!(batches(&all, 1).len(), 6);
     }
 }

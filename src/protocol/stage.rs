@@ -113,10 +113,11 @@ struct Dynamics {
     plans: Vec<DynamicsPlan>,
     results: Vec<PathBuf>,
     session: Box<dyn ReplicaSession>,
-    /// Steps of the stage that are done, that are to be done now, and in all.
+    /// Steps of the stage that are done, and that are to be done now.
     done: u64,
     until: u64,
-    steps: u64,
+    /// Steps of each lane's stage: a ramp to another temperature may be longer.
+    ends: Vec<u64>,
     /// Steps of the next call of the device at most.
     call: u64,
     ramp: bool,
@@ -129,7 +130,7 @@ impl Dynamics {
         let mut plans = Vec::new();
         let mut results = Vec::new();
         let mut all_snapshots = Vec::new();
-        let mut shape = (0, false);
+        let (mut ends, mut is_ramp) = (Vec::new(), false);
         for lane in lanes.iter_mut() {
             let kind = &lane.current().kind;
             let StageKind::Dynamics { ensemble, from, steps, ramp, snapshots, velocities, .. } =
@@ -148,7 +149,8 @@ impl Dynamics {
             plans.push(lane.dynamics_plan(*ensemble, kind.schedule(first_step)));
             results.push(lane.results()?);
             all_snapshots.push(snapshots.clone());
-            shape = (*steps, *ramp);
+            ends.push(*steps);
+            is_ramp = *ramp;
         }
         let replicas: Vec<Replica<'_>> = lanes
             .iter()
@@ -160,7 +162,7 @@ impl Dynamics {
             })
             .collect();
         let session = shared.backend.replicas(&replicas).map_err(|e| whose(e, lanes))?;
-        let (steps, ramp) = shape;
+        let shortest = ends.iter().copied().min().unwrap_or(0);
         let atoms: u64 = lanes.iter().map(|lane| lane.template.len() as u64).sum();
         Ok(Self {
             call: (FIRST_ATOM_STEPS / atoms.max(1)).max(1),
@@ -168,9 +170,9 @@ impl Dynamics {
             results,
             session,
             done: lanes.first().map_or(0, |lane| lane.place().done),
-            until: until.map_or(steps, |until| until.min(steps)),
-            steps,
-            ramp,
+            until: until.map_or(shortest, |until| until.min(shortest)),
+            ends,
+            ramp: is_ramp,
             snapshots: all_snapshots,
         })
     }
@@ -190,9 +192,13 @@ impl Dynamics {
             let latest = self.write_due(shared, lanes)?;
             shared.progress.advanced(shared.done_steps, latest.as_ref());
             let stop = shared.stopped();
-            if stop || (self.due(shared.plan.output.checkpoint) && self.done < self.steps) {
+            let on_their_way = self.ends.iter().any(|&end| self.done < end);
+            if stop || (self.due(shared.plan.output.checkpoint) && on_their_way) {
                 let states = self.session.checkpoint()?;
-                for (lane, state) in lanes.iter_mut().zip(states) {
+                for ((lane, state), &end) in lanes.iter_mut().zip(states).zip(&self.ends) {
+                    if !stop && self.done == end {
+                        continue;
+                    }
                     lane.state = state;
                     lane.save().map_err(|e| lane.named(e))?;
                 }
@@ -203,7 +209,7 @@ impl Dynamics {
         }
         let states = self.session.checkpoint()?;
         for (n, (lane, state)) in lanes.iter_mut().zip(states).enumerate() {
-            if self.done < self.steps {
+            if self.done < self.ends[n] {
                 lane.state = state;
             } else {
                 self.finish(n, shared, lane, state).map_err(|e| lane.named(e))?;
@@ -216,13 +222,15 @@ impl Dynamics {
     fn begin(&mut self, shared: &Shared<'_>, lanes: &mut [&mut Lane<'_>]) -> Result<()> {
         let what = Observables { thermodynamics: true, structure: true };
         let observations = self.session.observe(what).map_err(|e| whose(e, lanes))?;
-        for ((lane, plan), seen) in lanes.iter_mut().zip(&self.plans).zip(&observations) {
+        for (((lane, plan), seen), &steps) in
+            lanes.iter_mut().zip(&self.plans).zip(&observations).zip(&self.ends)
+        {
             if let Some(structure) = &seen.structure {
                 let analysis = &shared.plan.analysis;
                 let timestep = shared.plan.timestep;
                 let units = lane.force_field.units.system;
                 let mut sampler =
-                    Sampler::new(structure, analysis, self.steps, timestep, self.ramp, units)?;
+                    Sampler::new(structure, analysis, steps, timestep, self.ramp, units)?;
                 let due = Due { rdf: false, structure: false, regular: true };
                 sampler.sample(seen.step, structure, due)?;
                 if let Some(velocities) = &mut sampler.velocities {
@@ -265,30 +273,42 @@ impl Dynamics {
         shared: &Shared<'_>,
         lanes: &mut [&mut Lane<'_>],
     ) -> Result<Option<Thermodynamics>> {
-        let end = self.done == self.steps;
-        let settled = !self.ramp && 2 * self.done >= self.steps;
-        let regular = self.due(shared.plan.analysis.interval);
-        let structure = end || (settled && self.due(shared.plan.analysis.structure_interval));
-        let sample = regular || structure;
-        let wanted = Wanted {
-            frame: self.due(shared.plan.output.trajectory),
-            sample: sample.then_some(Due { rdf: end || (regular && settled), structure, regular }),
-            velocities: self.due(vibrations_interval(shared, lanes)),
-        };
+        let wanted: Vec<Wanted> =
+            self.ends.iter().map(|&steps| self.wanted(shared, lanes, steps)).collect();
         let what = Observables {
-            thermodynamics: end || self.due(shared.plan.output.thermo),
-            structure: sample || wanted.frame || wanted.velocities,
+            thermodynamics: wanted.iter().any(|w| w.row),
+            structure: wanted.iter().any(|w| w.sample.is_some() || w.frame || w.velocities),
         };
         let mut latest = None;
         if what.thermodynamics || what.structure {
             let observations = self.session.observe(what).map_err(|e| whose(e, lanes))?;
-            for ((lane, plan), seen) in lanes.iter_mut().zip(&self.plans).zip(&observations) {
+            for (((lane, plan), seen), wanted) in
+                lanes.iter_mut().zip(&self.plans).zip(&observations).zip(wanted)
+            {
                 write_observation(lane, plan, seen, wanted).map_err(|e| lane.named(e))?;
             }
             latest = observations.first().and_then(|seen| seen.thermodynamics);
         }
         self.snapshots_due(lanes)?;
         Ok(latest)
+    }
+
+    /// What of this step is kept of a lane whose stage has so many steps.
+    fn wanted(&self, shared: &Shared<'_>, lanes: &[&mut Lane<'_>], steps: u64) -> Wanted {
+        let end = self.done == steps;
+        let settled = !self.ramp && 2 * self.done >= steps;
+        let regular = self.due(shared.plan.analysis.interval);
+        let structure = end || (settled && self.due(shared.plan.analysis.structure_interval));
+        Wanted {
+            row: end || self.due(shared.plan.output.thermo),
+            frame: self.due(shared.plan.output.trajectory),
+            sample: (regular || structure).then_some(Due {
+                rdf: end || (regular && settled),
+                structure,
+                regular,
+            }),
+            velocities: self.due(vibrations_interval(shared, lanes)),
+        }
     }
 
     fn snapshots_due(&mut self, lanes: &[&mut Lane<'_>]) -> Result<()> {
@@ -347,6 +367,7 @@ fn vibrations_interval(shared: &Shared<'_>, lanes: &[&mut Lane<'_>]) -> u64 {
 /// What is done with a structure that was observed.
 #[derive(Clone, Copy)]
 struct Wanted {
+    row: bool,
     frame: bool,
     sample: Option<Due>,
     velocities: bool,
@@ -358,7 +379,9 @@ fn write_observation(
     seen: &Observation,
     wanted: Wanted,
 ) -> Result<()> {
-    write_row(lane, plan, seen)?;
+    if wanted.row {
+        write_row(lane, plan, seen)?;
+    }
     let Some(structure) = &seen.structure else { return Ok(()) };
     if wanted.frame {
         let time = lane.time(seen.step);

@@ -169,13 +169,11 @@ impl ListGeometry {
             skin = 0.0;
         }
         let radius = cutoff + skin;
-        // More cells than atoms would only cost memory.
-        let most = (atoms as f64).cbrt().ceil().clamp(1.0, 65_536.0);
-        let cells = simulation_box
+        // two cells a trifle wider than the radius, so that rounding leaves no pair out
+        let wanted = simulation_box
             .perpendicular_widths()
-            // two cells a trifle wider than the radius, so that rounding leaves no pair out
-            .map(|w| (CELLS_OF_RADIUS * w / (radius * 1.0001)).floor().clamp(1.0, most) as u32);
-        Ok(Self { radius, skin, cells })
+            .map(|w| (CELLS_OF_RADIUS * w / (radius * 1.0001)).floor().clamp(1.0, 65_536.0));
+        Ok(Self { radius, skin, cells: at_most(wanted, 2.0 * atoms as f64) })
     }
 
     /// Neighbours to expect within the list's radius at the mean density, with a margin for
@@ -190,6 +188,21 @@ impl ListGeometry {
     /// Cells in all.
     pub fn cell_count(&self) -> u32 {
         self.cells.iter().product()
+    }
+}
+
+/// Numbers of cells whose product is at most `most`, in the same proportions as far as whole numbers
+/// go: many more cells than atoms would only cost memory.
+fn at_most(mut cells: [f64; 3], most: f64) -> [u32; 3] {
+    loop {
+        let excess = cells.iter().product::<f64>() / most.max(1.0);
+        if excess <= 1.0 {
+            return cells.map(|c| c as u32);
+        }
+        // An edge of one cell cannot give way: the others do.
+        let open = cells.iter().filter(|c| **c > 1.0).count().max(1);
+        let shrink = excess.powf(1.0 / open as f64);
+        cells = cells.map(|c| (c / shrink).floor().max(1.0));
     }
 }
 
@@ -373,6 +386,21 @@ mod tests {
         let again = Control::new(0, &control.thermostat()).thermostat();
         assert_eq!(again, control.thermostat());
         assert!((again.bath_energy - thermostat.bath_energy).abs() < 1e-7);
+    }
+
+    #[test]
+    fn a_long_box_has_cells_along_its_length() {
+        assert_eq!(at_most([3.0, 3.0, 500.0], 64_000.0), [3, 3, 500]);
+        for (wanted, most) in [
+            ([40.0, 40.0, 40.0], 1000.0),
+            ([1.0, 1.0, 9000.0], 100.0),
+            ([2.0, 900.0, 900.0], 4000.0),
+        ] {
+            let cells = at_most(wanted, most);
+            let product = cells.iter().map(|&c| f64::from(c)).product::<f64>();
+            assert!(product <= most && product > 0.25 * most, "{cells:?} of {most}");
+        }
+        assert_eq!(at_most([5.0; 3], 0.0), [1, 1, 1]);
     }
 
     #[test]

@@ -45,8 +45,8 @@ impl Compiler {
 
     /// Runs the probe.
     pub(super) fn of(context: &Context) -> Result<Self> {
-        let offered = context.description.subgroups.is_some_and(|[least, _]| least >= LANES)
-            && context.device.features().contains(wgpu::Features::SUBGROUP);
+        let offered = context.device.features().contains(wgpu::Features::SUBGROUP)
+            && context.description.subgroups.is_some();
         let bindings = [Access::Read, Access::Write];
         let pipeline = context
             .guarded("probe", || build(context, "probe", "main", probe_wgsl(offered), &bindings))?;
@@ -75,36 +75,61 @@ impl Compiler {
         encoder.copy_buffer_to_buffer(&seen, 0, &copy, 0, size);
         context.queue.submit([encoder.finish()]);
         let rows: Vec<[u32; 4]> = map(context, &copy)?;
+        let backend = context.description.backend.as_str();
+        let fuses = rows.iter().zip(&numbers).all(|(row, [a, b, c, _])| {
+            let exact = f64::from(*a) * f64::from(*b) + f64::from(*c);
+            row[0] == (exact as f32).to_bits()
+        });
+        let exchanged = (rows.iter().zip(0u32..)).all(|(row, lane)| {
+            row[1] == (lane ^ 4) | (lane ^ 2) << 8 | (lane ^ 1) << 16 && row[2] >= LANES
+        });
         Ok(Self {
-            fused: rows.iter().zip(&numbers).all(|(row, [a, b, c, _])| {
-                let exact = f64::from(*a) * f64::from(*b) + f64::from(*c);
-                row[0] == (exact as f32).to_bits()
-            }),
-            shuffles: offered
-                && rows
-                    .iter()
-                    .zip(0u32..)
-                    .all(|(row, lane)| row[1..] == [lane ^ 4, lane ^ 2, lane ^ 1]),
+            // Elsewhere `fma` is written as an operation that a compiler may fuse in one kernel and
+            // not in the next.
+            fused: fuses && FUSING.contains(&backend),
+            shuffles: exchanged && wide_everywhere(context.description.subgroups),
         })
     }
 }
 
+/// Backends whose `fma` is one operation by their own definition.
+const FUSING: [&str; 2] = ["vulkan", "metal"];
+
+/// Whether subgroups that were seen to be wide are so in every kernel: the limits say it, or they are
+/// those of a device that does not tell, whose width is fixed.
+fn wide_everywhere(subgroups: Option<[u32; 2]>) -> bool {
+    subgroups.is_some_and(|[least, most]| least >= LANES || (least == 4 && most >= 64))
+}
+
 fn probe_wgsl(shuffles: bool) -> String {
-    let shuffled = match shuffles {
-        true => {
-            "vec3<u32>(subgroupShuffleXor(lane, 4u), subgroupShuffleXor(lane, 2u), subgroupShuffleXor(lane, 1u))"
-        }
-        false => "vec3<u32>(lane)",
+    let (size, seen, exchange) = match shuffles {
+        true => (
+            ", @builtin(subgroup_size) size: u32",
+            "size",
+            "exchanged = subgroupShuffleXor(own, 4u) | (subgroupShuffleXor(own, 2u) << 8u) \
+             | (subgroupShuffleXor(own, 1u) << 16u);",
+        ),
+        false => ("", "0u", ""),
     };
+    // As in the force kernel, values are exchanged after a loop that is as long as each lane's list.
     format!(
         "@group(0) @binding(0) var<storage, read> given: array<vec4<f32>>;
 @group(0) @binding(1) var<storage, read_write> seen: array<vec4<u32>>;
 
 @compute @workgroup_size({WORKGROUP})
-fn main(@builtin(local_invocation_index) lane: u32) {{
+fn main(@builtin(local_invocation_index) lane: u32{size}) {{
     let g = given[lane];
     let remainder = fma(g.x, g.y, g.z);
-    seen[lane] = vec4<u32>(bitcast<u32>(remainder), {shuffled});
+    var own = lane;
+    if g.w >= 0.0 {{
+        for (var k = 0u; k < u32(g.w); k++) {{
+            own = own ^ 64u;
+        }}
+    }}
+    own = own & 63u;
+    var exchanged = 0u;
+    {exchange}
+    seen[lane] = vec4<u32>(bitcast<u32>(remainder), exchanged, {seen}, 0u);
 }}
 "
     )
@@ -116,7 +141,7 @@ fn products() -> Vec<[f32; 4]> {
         .map(|k| {
             let a = 1.0 + (2 * k + 1) as f32 * 1.220_703_1e-4;
             let b = 1.5 + (k + 3) as f32 * 9.536_743e-7;
-            [a, b, -(a * b), 0.0]
+            [a, b, -(a * b), (k % 7) as f32 - 1.0]
         })
         .collect()
 }
@@ -139,6 +164,16 @@ mod tests {
     }
 
     #[test]
+    fn widths_that_are_not_told_are_those_that_were_seen() {
+        for wide in [[8, 8], [32, 32], [8, 32], [32, 64], [4, 64], [4, 128]] {
+            assert!(wide_everywhere(Some(wide)), "{wide:?}");
+        }
+        // A driver that can choose four in the next kernel, or has no more.
+        assert!(!wide_everywhere(Some([4, 4])) && !wide_everywhere(Some([4, 32])));
+        assert!(!wide_everywhere(None));
+    }
+
+    #[test]
     fn plain_shaders_can_be_asked_for() {
         for adapter in adapters() {
             let open = |plain_shaders| {
@@ -148,7 +183,7 @@ mod tests {
             assert_eq!(open(true).compiler().expect("known"), Compiler::PLAIN);
             let seen = open(false).compiler().expect("runs");
             println!("{}: {seen:?}", adapter.name);
-            let small = adapter.subgroups.is_none_or(|[least, _]| least < LANES);
+            let small = adapter.subgroups.is_none_or(|[_, most]| most < LANES);
             assert!(!(small && seen.shuffles), "{}: {seen:?}", adapter.name);
         }
     }

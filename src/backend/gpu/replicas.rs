@@ -15,7 +15,7 @@ use super::parameters::{
 };
 use super::pipelines::Pipelines;
 use super::steps::{Extent, REBUILD_IF_NEEDED, Recorder};
-use super::timing::{PassTimes, Timers};
+use super::timing::{LONGEST_TIMED, PassTimes, Timers};
 use super::upload::{Memory, Upload, append_rows, template};
 use crate::backend::{Backend, Replica, StepReport};
 use crate::dynamics::{DynamicsPlan, degrees_of_freedom};
@@ -39,8 +39,20 @@ pub struct GpuReplicas {
     /// Steps that the next submission may have.
     chunk: u32,
     rebuilds: RebuildPattern,
+    /// The commands that are likely to come next.
+    ahead: Option<(Script, wgpu::CommandBuffer)>,
     /// Set when the device's state was lost; every later call says so.
     lost: bool,
+}
+
+/// What the commands of a chunk depend on.
+#[derive(Debug, PartialEq, Eq)]
+struct Script {
+    steps: u32,
+    /// Where each replica's first step stands between steps that rebuild aged lists.
+    begins: Vec<u64>,
+    /// Whether lists can be rebuilt in every step.
+    every: bool,
 }
 
 /// What the host knows of a replica.
@@ -54,6 +66,8 @@ pub(super) struct Member {
     pub rebuilds: u64,
     /// Visits of the force evaluation at step 0, counted when the first step is taken.
     first_visits: u64,
+    /// The list's skin, as wide as the box allows.
+    skin: f64,
 }
 
 impl Member {
@@ -141,7 +155,8 @@ impl GpuReplicas {
         let model = Model::new(field)?;
         let members: Vec<Member> = replicas
             .iter()
-            .map(|replica| {
+            .zip(geometries)
+            .map(|(replica, geometry)| {
                 let from = replica.from;
                 let thermostat = from.map(|from| from.thermostat).unwrap_or_default();
                 Member {
@@ -151,6 +166,7 @@ impl GpuReplicas {
                     splice_visits: from.map_or(0, |from| from.splice_visits),
                     rebuilds: from.map_or(0, |from| from.rebuilds),
                     first_visits: 0,
+                    skin: geometry.skin,
                 }
             })
             .collect();
@@ -206,6 +222,7 @@ impl GpuReplicas {
             members,
             chunk,
             rebuilds: RebuildPattern::default(),
+            ahead: None,
             lost: false,
         })
     }
@@ -312,15 +329,31 @@ impl GpuReplicas {
     }
 
     /// Submits, waits and returns the control blocks.
-    pub(super) fn submit(&mut self, mut encoder: wgpu::CommandEncoder) -> Result<Vec<Control>> {
-        if self.lost {
-            return Err(self.context.failed("the session's state was lost by an earlier failure"));
-        }
+    pub(super) fn submit(&mut self, encoder: wgpu::CommandEncoder) -> Result<Vec<Control>> {
+        let commands = self.closed(encoder);
+        self.begin(commands)?;
+        self.finish()
+    }
+
+    /// Ends the commands of a submission.
+    fn closed(&self, mut encoder: wgpu::CommandEncoder) -> wgpu::CommandBuffer {
         self.buffers.encode_control_copy(&mut encoder);
         if let Some(timers) = &self.timers {
             timers.encode_resolve(&mut encoder);
         }
-        self.context.queue.submit([encoder.finish()]);
+        encoder.finish()
+    }
+
+    fn begin(&self, commands: wgpu::CommandBuffer) -> Result<()> {
+        if self.lost {
+            return Err(self.context.failed("the session's state was lost by an earlier failure"));
+        }
+        self.context.queue.submit([commands]);
+        Ok(())
+    }
+
+    /// Waits for what was begun.
+    fn finish(&mut self) -> Result<Vec<Control>> {
         let controls = self.buffers.finish_control_copy(&self.context).inspect_err(|_| {
             self.lost = true;
         })?;
@@ -368,14 +401,17 @@ impl GpuReplicas {
         // Some slack, so that a melt does not grow its list again and again.
         let wanted = u64::from(needed) + u64::from(needed / 8) + 4;
         self.layout.set_capacity(wanted.min(largest) as u32)?;
+        // It was written for the present lists.
+        self.ahead = None;
         tracing::debug!(capacity = self.layout.parameters.capacity, "neighbour list grows");
         self.buffers.lay_out_list(&self.context, &self.pipelines, &self.layout).inspect_err(|_| {
             self.lost = true;
         })
     }
 
-    /// One submission of steps, replayed with larger lists until they fit.
-    fn chunk(&mut self, steps: u32) -> Result<()> {
+    /// One submission of steps, replayed with larger lists until they fit. While the device is at it,
+    /// the commands of the next `then` steps are written down.
+    fn chunk(&mut self, steps: u32, then: u32) -> Result<()> {
         let mut numbers = Vec::with_capacity(self.members.len() * (steps as usize + 1));
         // One more entry than steps: a step's end looks at the next target.
         for step in 0..=u64::from(steps) {
@@ -385,40 +421,67 @@ impl GpuReplicas {
             }));
         }
         self.buffers.write(&self.context, Role::Schedule, &numbers);
-        let mut encoder = self.encoder();
-        self.buffers.encode_snapshot(&mut encoder);
-        // A list that is used up at once is not left to the steps that look after aged ones.
-        let patient = self.members.iter().all(|member| member.plan.skin != Some(0.0));
-        let mut every = !(patient && self.rebuilds.sparse());
+        let mut script = self.script(steps, 0, self.rebuilds);
+        let mut commands = match self.ahead.take() {
+            Some((known, commands)) if known == script => commands,
+            _ => self.written_down(&script, true),
+        };
         loop {
-            let first: Vec<u64> = self.members.iter().map(|m| m.control.step()).collect();
-            let due = |step: u32| {
-                first.iter().any(|n| (n + u64::from(step)).is_multiple_of(REBUILD_EVERY))
-            };
-            self.recorder().steps(&mut encoder, steps, |step| every || due(step));
-            let controls = self.submit(encoder)?;
+            self.begin(commands)?;
+            // Timed passes number their queries as they are written down.
+            if self.ahead.is_none() && self.timers.is_none() {
+                let next = self.script(then, steps, self.rebuilds.after(script.every));
+                let commands = self.written_down(&next, true);
+                self.ahead = Some((next, commands));
+            }
+            let controls = self.finish()?;
             if controls.iter().all(|control| control.halted == 0) {
-                self.rebuilds.held(every);
+                self.rebuilds = self.rebuilds.after(script.every);
                 self.account(&controls);
                 return Ok(());
             }
-            if !every && controls.iter().any(|c| c.halted != 0 && c.moved_too_far >= 2) {
+            if !script.every && controls.iter().any(|c| c.halted != 0 && c.moved_too_far >= 2) {
                 // A list was used up between: what followed does not count.
                 self.rebuilds.failed();
-                every = true;
+                tracing::debug!(steps, "a list was used up early: repeated with every rebuild");
+                script.every = true;
+                self.ahead = None;
                 self.restore()?;
-                encoder = self.encoder();
-                continue;
-            }
-            if let Some(n) = controls.iter().position(|control| control.broken != 0) {
+            } else if let Some(n) = controls.iter().position(|control| control.broken != 0) {
                 let error = self.blown_up(n, &controls[n])?;
                 self.restore()?;
                 return of_replica(n, Err(error));
+            } else {
+                self.grow(controls.iter().map(|c| c.most_neighbours).max().unwrap_or(0))?;
+                self.restore()?;
             }
-            self.grow(controls.iter().map(|c| c.most_neighbours).max().unwrap_or(0))?;
-            self.restore()?;
-            encoder = self.encoder();
+            commands = self.written_down(&script, false);
         }
+    }
+
+    /// What a chunk consists of that begins `after` steps from here.
+    fn script(&self, steps: u32, after: u32, rebuilds: RebuildPattern) -> Script {
+        // A list that is used up at once is not left to the steps that look after aged ones.
+        let patient = self.members.iter().all(|member| member.skin > 0.0);
+        let begins = |member: &Member| (member.control.step() + u64::from(after)) % REBUILD_EVERY;
+        Script {
+            steps,
+            begins: self.members.iter().map(begins).collect(),
+            every: !(patient && rebuilds.sparse()),
+        }
+    }
+
+    /// The commands of a chunk; the first try keeps the state that a repetition begins with.
+    fn written_down(&mut self, script: &Script, first: bool) -> wgpu::CommandBuffer {
+        let mut encoder = self.encoder();
+        if first {
+            self.buffers.encode_snapshot(&mut encoder);
+        }
+        let due = |step: u32| {
+            script.begins.iter().any(|n| (n + u64::from(step)).is_multiple_of(REBUILD_EVERY))
+        };
+        self.recorder().steps(&mut encoder, script.steps, |step| script.every || due(step));
+        self.closed(encoder)
     }
 
     /// Back to the start of the chunk.
@@ -505,13 +568,16 @@ impl GpuReplicas {
     pub(super) fn advance_all(&mut self, steps: u64) -> Result<Vec<StepReport>> {
         let before: Vec<(u64, u64)> =
             self.members.iter().map(|m| (m.splice_visits, m.rebuilds)).collect();
-        let longest =
-            self.context.options.chunk_steps.unwrap_or(LONGEST_CHUNK).clamp(1, LONGEST_CHUNK);
+        // All passes of a timed submission are to have their queries.
+        let timed = if self.timers.is_some() { LONGEST_TIMED } else { LONGEST_CHUNK };
+        let longest = self.context.options.chunk_steps.unwrap_or(timed).clamp(1, timed);
         let mut left = steps;
         while left > 0 {
             let now = left.min(u64::from(self.chunk)) as u32;
             let started = Instant::now();
-            self.chunk(now)?;
+            // What is asked for next is likely to be as long as what is asked for now.
+            let rest = (left - u64::from(now)).min(u64::from(self.chunk)) as u32;
+            self.chunk(now, if rest > 0 { rest } else { now })?;
             left -= u64::from(now);
             let each = started.elapsed().as_secs_f64() / f64::from(now);
             let fitting = (CHUNK_SECONDS / each.max(1e-9)).min(f64::from(LONGEST_CHUNK)) as u32;
@@ -564,13 +630,14 @@ impl RebuildPattern {
         self.every == 0
     }
 
-    /// A chunk was completed.
-    fn held(&mut self, every: bool) {
+    /// After a chunk was completed.
+    fn after(mut self, every: bool) -> Self {
         if every {
             self.every = self.every.saturating_sub(1);
         } else {
             self.penalty = 0;
         }
+        self
     }
 
     /// A chunk with few rebuilds was not.

@@ -16,6 +16,9 @@ pub struct PassTimes {
 /// Queries of one submission: WebGPU's limit is 4096 a set.
 const QUERIES: u32 = 4096;
 
+/// Steps whose passes have two queries each, rebuilds included.
+pub(super) const LONGEST_TIMED: u32 = QUERIES / 2 / 11;
+
 /// Timestamp queries around passes.
 #[derive(Debug)]
 pub(super) struct Timers {
