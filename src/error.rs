@@ -220,7 +220,8 @@ impl Error {
                 "add a [species.{species}] table to the force field, or choose a force field that has it"
             ),
             Self::NonFinite { .. } => {
-                "use a shorter time step or minimise the structure first, then `--resume`".into()
+                "look for overlapping atoms and minimise the structure first, or use a shorter time step \
+                 (a run goes on with `--resume`)".into()
             }
             Self::Capacity { .. } => "use a smaller system or a device with more memory".into(),
             Self::Interrupted { .. } => "continue with the same command and `--resume`".into(),

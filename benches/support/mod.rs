@@ -22,7 +22,7 @@ pub struct Options {
     /// Keep the rows in this file, which must not exist
     #[arg(long)]
     output: Option<PathBuf>,
-    /// Compare with the rows of this file; exit status 1 if a rate is lower
+    /// Compare with the rows of this file; exit status 1 if a rate is lower or an error larger
     #[arg(long)]
     against: Option<PathBuf>,
     /// Share that a rate may lose
@@ -54,14 +54,16 @@ fn run(options: &Options, measure: impl FnOnce(&Options) -> Result<Vec<Row>>) ->
     }
     let mut good = true;
     for found in compare(&then, &rows, options.tolerance) {
-        let Row { benchmark, device, unit, rate, range } = &found.row;
+        let Row { benchmark, device, unit, rate, range, .. } = &found.row;
         let ratio = found.ratio.map_or(String::new(), |ratio| format!(", {ratio:.3} × earlier"));
-        let mark = if found.slower { " SLOWER" } else { "" };
+        let slower = if found.slower { " SLOWER" } else { "" };
+        let mark =
+            if found.less_exact { format!("{slower} LESS EXACT") } else { slower.to_owned() };
         println!(
             "{benchmark} on {device}: {rate:.3e} {unit} ({:.2e} to {:.2e}){ratio}{mark}",
             range[0], range[1]
         );
-        good &= !found.slower;
+        good &= !(found.slower || found.less_exact);
     }
     Ok(good)
 }

@@ -1,5 +1,6 @@
 //! Results of benchmarks as rows that are kept in files and compared with later ones.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -22,7 +23,16 @@ pub struct Row {
     pub rate: f64,
     /// Slowest and fastest measurement.
     pub range: [f64; 2],
+    /// What was measured beside: "force error", "device memory (bytes)", "seconds a step in force".
+    #[serde(default)]
+    pub also: BTreeMap<String, f64>,
 }
+
+/// The key of the error of forces in [`Row::also`].
+const FORCE_ERROR: &str = "force error";
+
+/// Times that an error may grow: another order of sums moves it by less.
+const ERROR_GROWTH: f64 = 2.0;
 
 /// A row against an earlier one of the same benchmark on the same device.
 #[derive(Debug, Clone, PartialEq)]
@@ -34,6 +44,8 @@ pub struct Comparison {
     /// True where the median fell by more than the tolerance and no measurement reached the slowest
     /// of then: noise alone does not do both.
     pub slower: bool,
+    /// True where the error of forces has grown to more than twice what it was.
+    pub less_exact: bool,
 }
 
 /// Compares rows with earlier ones; `tolerance` is the share that a rate may lose.
@@ -49,6 +61,10 @@ pub fn compare(then: &[Row], now: &[Row], tolerance: f64) -> Vec<Comparison> {
                 ratio: old.map(|old| row.rate / old.rate),
                 slower: old.is_some_and(|old| {
                     row.rate < (1.0 - tolerance) * old.rate && row.range[1] < old.range[0]
+                }),
+                less_exact: old.is_some_and(|old| {
+                    let error = |r: &Row| r.also.get(FORCE_ERROR).copied();
+                    error(row).zip(error(old)).is_some_and(|(now, then)| now > ERROR_GROWTH * then)
                 }),
             }
         })
@@ -85,8 +101,23 @@ pub fn md_rows(results: &[MdResult]) -> Vec<Row> {
             unit: "atom-steps/s".into(),
             rate: r.atom_steps_per_second,
             range: r.range,
+            also: beside(r),
         })
         .collect()
+}
+
+fn beside(result: &MdResult) -> BTreeMap<String, f64> {
+    let numbers = [
+        (FORCE_ERROR, result.force_error),
+        ("device memory (bytes)", result.device_memory.map(|bytes| bytes as f64)),
+        ("drift (kT per degree of freedom and ns)", result.drift),
+        ("steps between rebuilds", result.steps_per_rebuild),
+        ("share of the arithmetic peak", result.arithmetic_share),
+    ];
+    let passes =
+        result.passes.iter().map(|p| (format!("seconds a step in {}", p.name), p.seconds_per_step));
+    let numbers = numbers.into_iter().filter_map(|(name, v)| Some((name.to_owned(), v?)));
+    numbers.chain(passes).collect()
 }
 
 /// Rows of descriptors.
@@ -99,6 +130,7 @@ pub fn descriptor_rows(results: &[DescriptorResult]) -> Vec<Row> {
             unit: "centres/s".into(),
             rate: r.centres_per_second,
             range: r.range,
+            also: BTreeMap::new(),
         })
         .collect()
 }
@@ -113,6 +145,7 @@ pub fn sorption_rows(results: &[SorptionResult]) -> Vec<Row> {
             unit: "site updates/s".into(),
             rate: r.site_updates_per_second,
             range: r.range,
+            also: BTreeMap::new(),
         })
         .collect()
 }
@@ -128,6 +161,7 @@ mod tests {
             unit: "atom-steps/s".into(),
             rate,
             range: [0.9 * rate, 1.1 * rate],
+            also: BTreeMap::new(),
         }
     }
 
@@ -139,6 +173,16 @@ mod tests {
         assert_eq!(found.iter().map(|c| c.slower).collect::<Vec<_>>(), [false, false, true, false]);
         assert_eq!(found[2].ratio, Some(0.75));
         assert_eq!(found[3].ratio, None);
+    }
+
+    #[test]
+    fn forces_that_lost_digits_are_seen() {
+        let with = |error: f64| Row {
+            also: BTreeMap::from([(FORCE_ERROR.to_owned(), error)]),
+            ..row("a", 100.0)
+        };
+        let worse = |now: Row| compare(&[with(2e-6)], &[now], 0.1)[0].less_exact;
+        assert!(worse(with(5e-6)) && !worse(with(3e-6)) && !worse(row("a", 100.0)));
     }
 
     #[test]
