@@ -62,6 +62,14 @@ fn workplace() -> (tempfile::TempDir, PathBuf) {
     (directory, data)
 }
 
+/// Drivers that look for a display say nothing on machines without a session.
+#[test]
+fn devices_are_listed_without_a_session() {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_fulgurite"));
+    command.arg("devices").env_remove("XDG_RUNTIME_DIR");
+    command.assert().success().stderr(contains("XDG_RUNTIME_DIR").not());
+}
+
 #[test]
 fn evaluate_prints_the_promised_object() {
     let (directory, data) = workplace();

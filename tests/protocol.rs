@@ -354,7 +354,7 @@ fn analyses_of_a_run_take_its_options() {
     let rings = std::fs::read_to_string(path).expect("rings");
     let lines: Vec<&str> = rings.lines().collect();
     assert_eq!(lines[0], "ring size (formers),King (per former)");
-    assert_eq!(lines.len(), 7, "sizes 3 to 8");
+    assert_eq!(lines.len(), 8, "sizes 2 to 8");
     // A bond for a species that the structure does not have is found before the stage is run.
     let wrong = parse_run(
         "wrong",

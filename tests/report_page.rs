@@ -3,10 +3,12 @@
 //! Needs Chromium (`chromium`, `chromium-browser`, `google-chrome`, or `FULGURITE_BROWSER`). Without
 //! one the test says that it is skipped, and fails where `CI` or `FULGURITE_REQUIRE_BROWSER` is set.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use assert_cmd::cargo::cargo_bin;
+use fulgurite::plot::Figure;
 
 mod page_support;
 
@@ -159,6 +161,35 @@ fn pages_load_with_every_figure_and_no_error() {
     assert_eq!(flat["drawn"], shown["drawn"]);
 
     assert_drawn(&browser, &compared.join("report.html"), &profile, 10, false);
+
+    // Axes around nothing, or a legend of nothing, are no figure; bars alone are one.
+    let wave = vec![(0.0, 1.0), (1.0, 2.0)];
+    let figure = || Figure::new("", "x", "y");
+    let empty = [
+        figure(),
+        figure().line("a", Vec::new()).markers("b", vec![(f64::NAN, 1.0)]),
+        figure().bars("c", Vec::new(), 0.5),
+    ];
+    let drawn = [
+        figure().bars("c", wave.clone(), 0.5),
+        figure().markers("", wave.clone()),
+        figure().dashed("", wave),
+    ];
+    for (figures, missing) in [(empty, 3), (drawn, 0)] {
+        let more: String = figures
+            .iter()
+            .map(|f| format!("<figure>{}</figure>", f.svg().expect("a picture")))
+            .collect();
+        let page = home.join("more.html");
+        let whole = text.replacen("</body>", &format!("{more}</body>"), 1);
+        std::fs::write(&page, whole).expect("written");
+        let flat = load(&browser, &page, &profile, &["--disable-gpu", "--disable-3d-apis"]);
+        let count = |attributes: &BTreeMap<String, String>, key: &str| -> usize {
+            attributes[key].parse().expect("a number")
+        };
+        assert_eq!(count(&flat, "figures"), count(&shown, "figures") + 3);
+        assert_eq!(count(&flat, "figures") - count(&flat, "drawn"), missing, "{flat:?}");
+    }
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! The network that rings are looked for in: edges know the periodic image that they lead to.
+//! The network that rings are looked for in: bonds know the periodic image that they lead to.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ const MOST_NODES: u128 = 1 << 28;
 /// A path may span the box exactly; rounding must not hide that.
 const ROUNDING: f64 = 1e-9;
 
-/// An edge between two nodes of the box.
+/// A bond between two nodes of the box.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Edge {
     from: u32,
@@ -23,20 +23,28 @@ struct Edge {
 
 /// A periodic network: nodes of one box, joined across its boundary too.
 ///
+/// Rings are made of its members: atoms, or formers with a bridge between any two. Bridges are nodes
+/// too, so that a ring passes through each once: two formers that share two bridges (tetrahedra that
+/// share an edge) are a ring of two, three around one bridge none.
+///
 /// In the endless network that it stands for, a closed path of images adds up to the zero lattice
 /// vector. Paths that come back to another image of their first atom are no rings; a small box
 /// seen as a plain graph is full of them, and of shortcuts through its boundary.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PeriodicGraph {
+    /// The first nodes.
+    members: usize,
     nodes: usize,
+    /// Bonds from a member of a ring to the next.
+    hops: usize,
     edges: Vec<Edge>,
     /// The largest part of the box that one edge crosses, along each edge vector.
     stride: [f64; 3],
 }
 
 impl PeriodicGraph {
-    /// Formers joined where they share a bridge (oxygen in oxide glasses): ring sizes count
-    /// formers, as usual for glasses.
+    /// Formers joined by bridges (oxygen in oxide glasses): ring sizes count formers, as usual for
+    /// glasses.
     pub fn through_bridges(
         structure: &Structure,
         bonds: &NeighborList,
@@ -44,20 +52,18 @@ impl PeriodicGraph {
         is_bridge: impl Fn(usize) -> bool,
     ) -> Self {
         let (mut graph, number) = Self::of_nodes(structure, &is_former);
+        graph.hops = 2;
         for bridge in (0..structure.len()).filter(|&a| is_bridge(a)) {
             let ends: Vec<&Neighbor> =
                 bonds.of(bridge).iter().filter(|n| is_former(n.atom as usize)).collect();
-            for (k, a) in ends.iter().enumerate() {
-                let from = a.image(structure, bridge);
-                for b in &ends[k + 1..] {
-                    let to = b.image(structure, bridge);
-                    graph.join(
-                        structure,
-                        [number[a.atom as usize], number[b.atom as usize]],
-                        [0, 1, 2].map(|k| to[k] - from[k]),
-                        [0, 1, 2].map(|k| b.vector[k] - a.vector[k]),
-                    );
-                }
+            if ends.len() < 2 {
+                continue;
+            }
+            let node = graph.nodes as u32;
+            graph.nodes += 1;
+            for end in ends {
+                let image = end.image(structure, bridge);
+                graph.join(structure, [node, number[end.atom as usize]], image, end.vector);
             }
         }
         graph
@@ -91,7 +97,9 @@ impl PeriodicGraph {
             number[atom] = nodes;
             nodes += 1;
         }
-        (Self { nodes: nodes as usize, edges: Vec::new(), stride: [0.0; 3] }, number)
+        let members = nodes as usize;
+        let graph = Self { members, nodes: members, hops: 1, edges: Vec::new(), stride: [0.0; 3] };
+        (graph, number)
     }
 
     fn join(&mut self, structure: &Structure, ends: [u32; 2], image: [i64; 3], vector: [f64; 3]) {
@@ -100,27 +108,29 @@ impl PeriodicGraph {
         self.edges.push(Edge { from: ends[0], to: ends[1], image: image.map(|x| x as i32) });
     }
 
-    /// Number of nodes.
+    /// Number of members: formers, or atoms.
     pub fn len(&self) -> usize {
-        self.nodes
+        self.members
     }
 
-    /// True without nodes.
+    /// True without members.
     pub fn is_empty(&self) -> bool {
-        self.nodes == 0
+        self.members == 0
     }
 
-    /// Mean number of edges of a node; two bridges between the same nodes are two.
+    /// Mean number of bonds of a member: to other atoms, or to bridges of two formers and more.
     pub fn mean_degree(&self) -> f64 {
-        2.0 * self.edges.len() as f64 / self.nodes.max(1) as f64
+        // Bonds to bridges have one member at their ends.
+        let ends = if self.hops == 2 { 1.0 } else { 2.0 };
+        ends * self.edges.len() as f64 / self.members.max(1) as f64
     }
 
-    /// Repeats the box until no path of `longest` edges leads from a node to an image of it in the
-    /// next repetition. Rings up to that size are then those of the endless network.
+    /// Repeats the box until no path around `longest` members leads from a node to an image of it
+    /// in the next repetition. Rings up to that size are then those of the endless network.
     pub fn unfolded(&self, longest: usize) -> Result<UnfoldedGraph> {
+        let bonds = longest * self.hops;
         // n edges that cross at most the part s of the box close through m boxes only if n s ≥ m.
-        let copies =
-            self.stride.map(|part| (longest as f64 * part + ROUNDING).floor() as usize + 1);
+        let copies = self.stride.map(|part| (bonds as f64 * part + ROUNDING).floor() as usize + 1);
         let number: u128 = copies.iter().map(|&m| m as u128).product();
         if number * self.nodes as u128 > MOST_NODES {
             return Err(Error::input(
@@ -129,23 +139,34 @@ impl PeriodicGraph {
             ));
         }
         let [nx, ny, nz] = copies;
-        let place = |cell: [i64; 3]| {
+        let copy = |cell: [i64; 3]| {
             let [x, y, z] = [0, 1, 2].map(|k| cell[k].rem_euclid(copies[k] as i64) as usize);
-            ((x * ny + y) * nz + z) * self.nodes
+            (x * ny + y) * nz + z
+        };
+        // The members of all copies come first.
+        let [members, bridges] = [self.members, self.nodes - self.members];
+        let all_members = members * number as usize;
+        let place = |copy: usize, node: u32| {
+            let node = node as usize;
+            let place = match node.checked_sub(members) {
+                None => copy * members + node,
+                Some(bridge) => all_members + copy * bridges + bridge,
+            };
+            place as u32
         };
         let cells = (0..nx).flat_map(|x| {
             (0..ny).flat_map(move |y| (0..nz).map(move |z| [x as i64, y as i64, z as i64]))
         });
         let edges = cells.flat_map(|cell| {
-            let place = &place;
-            let home = place(cell) as u32;
+            let (copy, place) = (&copy, &place);
+            let home = copy(cell);
             self.edges.iter().map(move |edge| {
                 let there = [0, 1, 2].map(|k| cell[k] + i64::from(edge.image[k]));
-                (home + edge.from, place(there) as u32 + edge.to)
+                (place(home, edge.from), place(copy(there), edge.to))
             })
         });
-        let graph = Graph::new(self.nodes * number as usize, edges);
-        Ok(UnfoldedGraph { graph, copies: number as u64, longest })
+        let graph = Graph::new(self.nodes * number as usize, edges).with_members(all_members);
+        Ok(UnfoldedGraph { graph, copies: number as u64, longest, hops: self.hops })
     }
 }
 
@@ -155,6 +176,7 @@ pub struct UnfoldedGraph {
     graph: Graph,
     copies: u64,
     longest: usize,
+    hops: usize,
 }
 
 impl UnfoldedGraph {
@@ -163,10 +185,11 @@ impl UnfoldedGraph {
         self.copies
     }
 
-    /// Number of distinct rings of each size in one box: a ring and its images count once.
+    /// Number of distinct rings of each number of members in one box: a ring and its images count
+    /// once.
     pub fn count_rings(&self, kind: RingKind) -> BTreeMap<usize, u64> {
-        let counts = count_rings(&self.graph, kind, self.longest);
-        counts.into_iter().map(|(size, count)| (size, count / self.copies)).collect()
+        let counts = count_rings(&self.graph, kind, self.longest * self.hops);
+        counts.into_iter().map(|(size, count)| (size / self.hops, count / self.copies)).collect()
     }
 }
 
@@ -229,6 +252,61 @@ mod tests {
                     assert_eq!(found, wanted, "{kind:?}, {copies} boxes");
                 }
             }
+        }
+    }
+
+    /// Formers (A) and bridges (B) joined where they are nearer than 1.2, alone in a wide box.
+    fn cluster(formers: &[[f64; 3]], bridges: &[[f64; 3]]) -> PeriodicGraph {
+        let cell = SimulationBox::cubic(20.0).expect("cube");
+        let species = ["A", "B"].map(|n| Species { name: n.into(), mass: None }).to_vec();
+        let kinds = [vec![0; formers.len()], vec![1; bridges.len()]].concat();
+        let atoms = Structure::new(cell, species, kinds, [formers, bridges].concat());
+        let atoms = atoms.expect("sound");
+        let bonds =
+            NeighborList::new(&atoms, |a, b| if a == b { 0.0 } else { 1.2 }).expect("bonds");
+        PeriodicGraph::through_bridges(
+            &atoms,
+            &bonds,
+            |a| atoms.kinds[a] == 0,
+            |a| atoms.kinds[a] == 1,
+        )
+    }
+
+    /// Edge-sharing tetrahedra, as in a chain of SiS₂, are rings of two.
+    #[test]
+    fn formers_that_share_two_bridges_are_a_ring_of_two() {
+        let formers = [0.0, 1.5, 3.0].map(|x| [x, 0.0, 0.0]);
+        let bridges =
+            [(0.75, 0.7), (0.75, -0.7), (2.25, 0.7), (2.25, -0.7)].map(|(x, y)| [x, y, 0.0]);
+        let graph = cluster(&formers, &bridges);
+        assert_eq!(graph.len(), 3);
+        assert!((graph.mean_degree() - 8.0 / 3.0).abs() < 1e-12);
+        for kind in KINDS {
+            let found = graph.unfolded(6).expect("small").count_rings(kind);
+            assert_eq!(found, [(2, 2)].into(), "{kind:?}");
+        }
+    }
+
+    /// Three formers around one bridge are no ring; with a bridge between any two they are one,
+    /// without it too.
+    #[test]
+    fn a_threefold_bridge_alone_is_no_ring() {
+        let corner = |angle: f64, r: f64| {
+            let angle = angle.to_radians();
+            [10.0 + r * angle.cos(), 10.0 + r * angle.sin(), 10.0]
+        };
+        let formers = [0.0, 120.0, 240.0].map(|angle| corner(angle, 1.0));
+        let middle = [10.0; 3];
+        let outer = [60.0, 180.0, 300.0].map(|angle| corner(angle, 1.1));
+        for kind in KINDS {
+            let count = |bridges: &[[f64; 3]]| {
+                cluster(&formers, bridges).unfolded(6).expect("small").count_rings(kind)
+            };
+            assert!(count(&[middle]).is_empty(), "{kind:?}");
+            assert_eq!(count(&outer), [(3, 1)].into(), "{kind:?}");
+            // Each outer bridge shares its two formers with the one in the middle.
+            let both = count(&[outer.as_slice(), &[middle]].concat());
+            assert_eq!(both.get(&2), Some(&3), "{kind:?}");
         }
     }
 

@@ -1,8 +1,10 @@
-//! Free volume and cavities: the distance to the surface of the nearest atom, on a grid.
+//! Free volume, from the distance to the surface of the nearest atom on a grid, and cavities, its
+//! local maxima.
 
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use super::cavity_search::cavity_radii;
 use super::cells::{Cells, Run};
 use crate::error::{Error, Result};
 use crate::system::Structure;
@@ -11,38 +13,57 @@ use crate::system::Structure;
 const MOST_POINTS: f64 = 32e6;
 /// Bins of a histogram of distances for each unit of length.
 const BINS_PER_LENGTH: f64 = 100.0;
-/// Effective ionic radii, Å, in the coordination usual in oxide glasses: Shannon, Acta Cryst. A 32,
-/// 751 (1976), doi:10.1107/S0567739476001551. Cations: the number is the coordination.
-const IONIC_RADII: &[(&str, f64)] = &[
-    ("O", 1.35),   // 2
-    ("F", 1.285),  // 2
-    ("S", 1.84),   // 6
-    ("Se", 1.98),  // 6
-    ("Te", 2.21),  // 6
-    ("Cl", 1.81),  // 6
+/// Effective ionic radii, Å, in the coordination usual in glasses, which stands beside each:
+/// Shannon, Acta Cryst. A 32, 751 (1976), doi:10.1107/S0567739476001551. Anions.
+const ANION_RADII: &[(&str, f64)] = &[
+    ("O", 1.35),  // 2
+    ("F", 1.285), // 2
+    ("N", 1.46),  // 4
+    ("S", 1.84),  // 6
+    ("Se", 1.98), // 6
+    ("Te", 2.21), // 6
+    ("Cl", 1.81), // 6
+    ("Br", 1.96), // 6
+    ("I", 2.20),  // 6
+];
+/// As [`ANION_RADII`], of cations.
+const CATION_RADII: &[(&str, f64)] = &[
     ("Si", 0.26),  // 4
     ("Ge", 0.39),  // 4
     ("P", 0.17),   // 4
     ("B", 0.11),   // 4
     ("Al", 0.39),  // 4
+    ("Be", 0.27),  // 4
+    ("Ga", 0.47),  // 4
+    ("As", 0.58),  // As³⁺, 6
+    ("Sb", 0.76),  // Sb³⁺, 6
+    ("Te", 0.66),  // Te⁴⁺, 4
+    ("Se", 0.50),  // Se⁴⁺, 6
+    ("S", 0.12),   // S⁶⁺, 4
     ("Li", 0.76),  // 6
     ("Na", 1.02),  // 6
     ("K", 1.38),   // 6
+    ("Rb", 1.52),  // 6
     ("Cs", 1.67),  // 6
+    ("Ag", 1.15),  // 6
     ("Mg", 0.72),  // 6
     ("Ca", 1.00),  // 6
     ("Sr", 1.18),  // 6
     ("Ba", 1.35),  // 6
     ("Zn", 0.60),  // 4
+    ("Pb", 1.19),  // Pb²⁺, 6
+    ("Bi", 1.03),  // Bi³⁺, 6
     ("Ti", 0.605), // 6
     ("Zr", 0.72),  // 6
     ("La", 1.032), // 6
     ("Y", 0.90),   // 6
 ];
 
-/// Effective ionic radius of an element, Å; `None` where the table has none.
-pub fn ionic_radius(species: &str) -> Option<f64> {
-    IONIC_RADII.iter().find(|(name, _)| *name == species).map(|(_, radius)| *radius)
+/// Effective ionic radius of an element, Å, as an anion or as a cation: tellurium is one in a
+/// telluride and the other in TeO₂. `None` where the table has none.
+pub fn ionic_radius(species: &str, anion: bool) -> Option<f64> {
+    let table = if anion { ANION_RADII } else { CATION_RADII };
+    table.iter().find(|(name, _)| *name == species).map(|(_, radius)| *radius)
 }
 
 /// Distances from points of the box to the surface of the nearest atom, accumulated over frames:
@@ -102,7 +123,7 @@ impl FreeVolume {
             }
         }
         self.points += field.distance.len() as u64;
-        self.cavities.extend(field.cavities());
+        self.cavities.extend(cavity_radii(structure, radii, field.farthest())?);
         self.cavities.sort_by(f64::total_cmp);
         self.frames += 1;
         Ok(())
@@ -129,7 +150,7 @@ impl FreeVolume {
     }
 
     /// Radii of the cavities, ascending: the largest spheres between the atoms around them, local
-    /// maxima of the distance.
+    /// maxima of the distance. All there are, whatever the grid.
     pub fn cavities(&self) -> Vec<f64> {
         self.cavities.clone()
     }
@@ -177,6 +198,13 @@ impl<'a> Field<'a> {
         (0..3)
             .map(|k| edges[k].iter().map(|x| x * x).sum::<f64>().sqrt() / self.counts[k] as f64)
             .fold(0.0, f64::max)
+    }
+
+    /// No point of the box is farther from the nearest surface.
+    fn farthest(&self) -> f64 {
+        let seen = self.distance.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+        // A distance changes by no more than the way to the next grid point.
+        f64::from(seen).max(0.0) + 2.0 * self.spacing()
     }
 
     /// Distances of all grid points; false if an atom beyond the reach might be nearest.
@@ -227,88 +255,12 @@ impl<'a> Field<'a> {
         }
         (nearest + self.largest <= self.cells.radius()).then_some(nearest)
     }
-
-    /// Local maxima of the distance outside the atoms, refined by a pattern search.
-    fn cavities(&self) -> Vec<f64> {
-        let [nx, ny, nz] = self.counts;
-        let cell = &self.structure.simulation_box;
-        let value = |x: usize, y: usize, z: usize| self.distance[(z * ny + y) * nx + x];
-        let mut found: Vec<([f64; 3], f64)> = (0..ny * nz)
-            .into_par_iter()
-            .flat_map_iter(|row| {
-                let (y, z) = (row % ny, row / ny);
-                let mut tops = Vec::new();
-                for x in 0..nx {
-                    let here = value(x, y, z);
-                    let highest = here > 0.0
-                        && (0..27).all(|k| {
-                            let [i, j, l] = [k % 3, k / 3 % 3, k / 9];
-                            value(
-                                (x + nx + i - 1) % nx,
-                                (y + ny + j - 1) % ny,
-                                (z + nz + l - 1) % nz,
-                            ) <= here
-                        });
-                    if highest {
-                        let start =
-                            [x as f64 / nx as f64, y as f64 / ny as f64, z as f64 / nz as f64];
-                        tops.push(self.climb(start, f64::from(here)));
-                    }
-                }
-                tops
-            })
-            .collect();
-        // Starts that climb to the same top are one cavity.
-        found.sort_by(|a, b| b.1.total_cmp(&a.1));
-        let mut kept: Vec<([f64; 3], f64)> = Vec::new();
-        let near = 0.5 * self.spacing();
-        for (at, radius) in found {
-            let same =
-                kept.iter().rev().take_while(|(_, r)| r - radius < near).any(|(other, _)| {
-                    let d = [0, 1, 2].map(|k| at[k] - other[k]);
-                    let d = cell.minimum_image(cell.difference_to_cartesian(d));
-                    d.iter().map(|x| x * x).sum::<f64>() < near * near
-                });
-            if !same {
-                kept.push((at, radius));
-            }
-        }
-        kept.into_iter().map(|(_, radius)| radius).collect()
-    }
-
-    /// Uphill along the axes and diagonals with ever shorter steps.
-    fn climb(&self, start: [f64; 3], height: f64) -> ([f64; 3], f64) {
-        let cell = &self.structure.simulation_box;
-        let mut scratch = Scratch::default();
-        let (mut at, mut top) = (start, height);
-        let mut step = 0.5 * self.spacing();
-        while step > 1e-5 {
-            let mut best = (at, top);
-            for k in (0..27).filter(|&k| k != 13) {
-                let direction = [k % 3 - 1, k / 3 % 3 - 1, k / 9 - 1].map(f64::from);
-                let norm = direction.iter().map(|x| x * x).sum::<f64>().sqrt();
-                let d = cell.difference_to_fractional(direction.map(|x| x * step / norm));
-                let there = [0, 1, 2].map(|k| at[k] + d[k]);
-                if let Some(height) = self.distance_at(there, &mut scratch)
-                    && height > best.1
-                {
-                    best = (there, height);
-                }
-            }
-            if best.1 > top {
-                (at, top) = best;
-            } else {
-                step *= 0.5;
-            }
-        }
-        (at, top)
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::system::{SimulationBox, Species};
+    use crate::system::{RandomStream, SimulationBox, Species, Stream};
 
     fn crystal(cell: SimulationBox, fractional: &[[f64; 3]]) -> Structure {
         let positions: Vec<_> = fractional.iter().map(|f| cell.to_cartesian(*f)).collect();
@@ -323,15 +275,17 @@ mod tests {
         let simple: [[f64; 3]; 1] = [[0.1; 3]];
         let body = [[0.0; 3], [0.5; 3]];
         let face = [[0.0, 0.0, 0.0], [0.0, 0.5, 0.5], [0.5, 0.0, 0.5], [0.5, 0.5, 0.0]];
-        for (sites, hole) in [
-            (&simple[..], 3.0_f64.sqrt() / 2.0 * a),
-            (&body[..], 5.0_f64.sqrt() / 4.0 * a),
-            (&face[..], 0.5 * a),
+        // The cage of the cube, tetrahedra, and tetrahedra and octahedra.
+        for (sites, hole, holes) in [
+            (&simple[..], 3.0_f64.sqrt() / 2.0 * a, 1),
+            (&body[..], 5.0_f64.sqrt() / 4.0 * a, 12),
+            (&face[..], 0.5 * a, 12),
         ] {
             let mut free = FreeVolume::new(0.1);
             free.add(&crystal(cube, sites), &[r]).expect("cavities");
             let largest = *free.cavities().last().expect("a hole");
-            assert!((largest - (hole - r)).abs() < 1e-3, "{largest} {}", hole - r);
+            assert!((largest - (hole - r)).abs() < 1e-9, "{largest} {}", hole - r);
+            assert_eq!(free.cavities().len(), holes);
             let sphere = 4.0 / 3.0 * std::f64::consts::PI * r.powi(3);
             let wanted = 1.0 - sites.len() as f64 * sphere / a.powi(3);
             let share = free.accessible(0.0);
@@ -340,6 +294,24 @@ mod tests {
             let curve = free.curve();
             assert!(curve.windows(2).all(|w| w[1].1 <= w[0].1));
         }
+    }
+
+    /// A disordered box has as many cavities whatever the grid of its free volume.
+    #[test]
+    fn cavities_do_not_depend_on_the_grid() {
+        let stream = RandomStream::new(8, Stream::Sampling);
+        let sites: Vec<[f64; 3]> =
+            (0..100).map(|i| [0, 1, 2].map(|lane| stream.uniform(0, i, lane))).collect();
+        let cell = SimulationBox::new([0.0; 3], [11.0, 11.5, 12.0], [2.0, 0.0, -3.0]).expect("box");
+        let gas = crystal(cell, &sites);
+        let cavities = [0.3, 0.8].map(|grid| {
+            let mut free = FreeVolume::new(grid);
+            free.add(&gas, &[0.9]).expect("cavities");
+            free.cavities()
+        });
+        assert!(cavities[0].len() > 100, "{}", cavities[0].len());
+        assert_eq!(cavities[0].len(), cavities[1].len());
+        assert!(cavities[0].iter().zip(&cavities[1]).all(|(a, b)| (a - b).abs() < 1e-9));
     }
 
     #[test]

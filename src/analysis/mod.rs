@@ -3,6 +3,7 @@
 mod agreement;
 mod angles;
 mod bond_graph;
+mod cavity_search;
 pub(crate) mod cells;
 mod coordination;
 pub mod curves;

@@ -38,6 +38,8 @@ impl RingKind {
 pub struct Graph {
     starts: Vec<u32>,
     ends: Vec<u32>,
+    /// Every ring has a node below this number.
+    members: usize,
 }
 
 impl Graph {
@@ -54,7 +56,13 @@ impl Graph {
         for k in 1..starts.len() {
             starts[k] += starts[k - 1];
         }
-        Self { starts, ends: both.into_iter().map(|(_, b)| b).collect() }
+        Self { starts, ends: both.into_iter().map(|(_, b)| b).collect(), members: nodes }
+    }
+
+    /// Promises that no two nodes from number `members` on are joined: the others between them are
+    /// what rings are made of.
+    pub(super) fn with_members(self, members: usize) -> Self {
+        Self { members, ..self }
     }
 
     /// Neighbours of a node.
@@ -79,13 +87,16 @@ impl Graph {
 /// Rings are counted, not kept: memory is a byte for each bond or pair of bonds of an atom,
 /// whatever their number. A ring that is found from several places counts at the first of them.
 pub fn count_rings(graph: &Graph, kind: RingKind, longest: usize) -> BTreeMap<usize, u64> {
+    // Sizes are kept in a byte.
     let longest = longest.min(250);
     let shortest = match kind {
         RingKind::Guttman => per_node(graph, |search, node| search.shortest_guttman(node, longest)),
         RingKind::King => per_node(graph, |search, node| search.shortest_king(node, longest)),
         RingKind::Primitive => Shortest::default(),
     };
-    let nodes: Vec<u32> = (0..graph.len() as u32).collect();
+    // A primitive ring is counted at its lowest node.
+    let from = if kind == RingKind::Primitive { graph.members } else { graph.len() };
+    let nodes: Vec<u32> = (0..from as u32).collect();
     nodes
         .par_chunks(CHUNK)
         .map_init(
@@ -529,6 +540,28 @@ mod tests {
                 }
             }
         }
+    }
+
+    /// Members joined only through other nodes, of which some join three and more.
+    #[test]
+    fn rings_through_bridges_equal_a_brute_force_search() {
+        let stream = RandomStream::new(78, Stream::Sampling);
+        let mut shortest = usize::MAX;
+        for trial in 0..40u32 {
+            let (members, bridges) = (4 + trial % 3, 6 + trial % 4);
+            let edges = (0..2 * bridges + 3).map(|k| {
+                let [a, b] = stream.words(u64::from(trial), k, 0);
+                (a % members, members + b % bridges)
+            });
+            let graph = Graph::new((members + bridges) as usize, edges);
+            let graph = graph.with_members(members as usize);
+            for kind in [RingKind::Guttman, RingKind::King, RingKind::Primitive] {
+                let found = count_rings(&graph, kind, 12);
+                assert_eq!(found, brute_force(&graph, kind, 12), "{kind:?} {trial}");
+                shortest = shortest.min(found.keys().copied().min().unwrap_or(shortest));
+            }
+        }
+        assert_eq!(shortest, 4, "two members, two bridges");
     }
 
     #[test]

@@ -12,7 +12,7 @@ use fulgurite::system::{UnitSystem, Units};
 use fulgurite::{Error, Result};
 
 use super::progress::counting;
-use super::{remark, say};
+use super::{Types, remark, say};
 
 /// Frames from which a trajectory's dynamics are looked at without being asked for.
 const FEWEST_FRAMES: u64 = 8;
@@ -31,7 +31,8 @@ pub struct Arguments {
     /// Sets a key of the configuration
     #[arg(long = "set", value_name = "KEY=VALUE")]
     overrides: Vec<String>,
-    /// Only these analyses
+    /// Only these analyses: radial, coordination, angles, network, rings, shapes, clusters, scattering,
+    /// voronoi, cavities, dynamics
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     only: Vec<String>,
     /// Longest distance of g(r) [default: 10]
@@ -55,6 +56,8 @@ pub struct Arguments {
     /// Reduced Lennard-Jones units, where the files do not say
     #[arg(long)]
     lj: bool,
+    #[command(flatten)]
+    types: Types,
 }
 
 impl Arguments {
@@ -88,6 +91,7 @@ impl Arguments {
         if self.lj {
             plan.units = Some(UnitSystem::Lj);
         }
+        plan.types = self.types.or(plan.types)?;
         if self.device.is_some() {
             plan.device.clone_from(&self.device);
         }
@@ -263,7 +267,8 @@ pub fn main(arguments: &Arguments) -> Result<()> {
         for ((path, _), numbers) in files.iter().zip(chosen_frames) {
             for frame in chosen(path, numbers)? {
                 let number = suite.frames() + 1;
-                let structure = frame?.structure;
+                let mut structure = frame?.structure;
+                plan.types.apply(&mut structure)?;
                 suite.accumulate(&structure, device.backend.as_ref(), |kind: AnalysisKind| {
                     bar.inc(1);
                     bar.set_message(format!("frame {number}: {}", kind.name()));

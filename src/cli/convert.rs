@@ -4,8 +4,10 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use fulgurite::Result;
-use fulgurite::io::{read_structure, write_structure};
+use fulgurite::io::write_structure;
 use fulgurite::system::UnitSystem;
+
+use super::Types;
 
 #[derive(Debug, Args)]
 pub struct Arguments {
@@ -16,6 +18,8 @@ pub struct Arguments {
     /// Unit system named in the output
     #[arg(long, value_enum, default_value = "metal")]
     units: UnitsArgument,
+    #[command(flatten)]
+    types: Types,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -25,7 +29,7 @@ enum UnitsArgument {
 }
 
 pub fn main(arguments: &Arguments) -> Result<()> {
-    let structure = read_structure(&arguments.input)?;
+    let structure = arguments.types.read_structure(&arguments.input)?;
     let units = match arguments.units {
         UnitsArgument::Metal => UnitSystem::Metal,
         UnitsArgument::Lj => UnitSystem::Lj,

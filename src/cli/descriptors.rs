@@ -4,11 +4,10 @@ use std::path::PathBuf;
 
 use clap::Args;
 use fulgurite::descriptor::{DescriptorPlan, sidecar_path, write_matrix};
-use fulgurite::io::read_structure;
 use fulgurite::{Error, Result};
 
 use super::progress::counting;
-use super::say;
+use super::{Types, say};
 
 #[derive(Debug, Args)]
 pub struct Arguments {
@@ -26,6 +25,8 @@ pub struct Arguments {
     /// Replace output files that exist
     #[arg(long)]
     overwrite: bool,
+    #[command(flatten)]
+    types: Types,
 }
 
 pub fn main(arguments: &Arguments) -> Result<()> {
@@ -47,7 +48,7 @@ pub fn main(arguments: &Arguments) -> Result<()> {
             ));
         }
     }
-    let structure = read_structure(&arguments.structure)?;
+    let structure = arguments.types.read_structure(&arguments.structure)?;
     let bound = plan.bind(&structure)?;
     let chosen = fulgurite::backend::select(&arguments.device)?;
     let rows = bound.centres.len();

@@ -6,13 +6,13 @@ use std::sync::Arc;
 use clap::Args;
 use fulgurite::config::load_force_field;
 use fulgurite::dynamics::{DynamicsPlan, Ensemble, TemperatureSchedule, stress_names};
-use fulgurite::io::{read_structure, write_forces_extxyz};
+use fulgurite::io::write_forces_extxyz;
 use fulgurite::potential::CompiledForceField;
 use fulgurite::protocol::check_overlaps;
 use fulgurite::{Error, Result};
 use serde::Serialize;
 
-use super::say;
+use super::{Types, say};
 
 #[derive(Debug, Args)]
 pub struct Arguments {
@@ -30,6 +30,8 @@ pub struct Arguments {
     /// Print one JSON object
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    types: Types,
 }
 
 #[derive(Serialize)]
@@ -61,7 +63,7 @@ struct Stress {
 
 pub fn main(arguments: &Arguments) -> Result<()> {
     let field = load_force_field(&arguments.forcefield)?;
-    let structure = read_structure(&arguments.structure)?;
+    let structure = arguments.types.read_structure(&arguments.structure)?;
     structure.check_finite()?;
     check_overlaps(&structure)?;
     let compiled = Arc::new(CompiledForceField::new(&field, &structure)?);

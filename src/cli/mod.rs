@@ -15,9 +15,11 @@ mod sorption;
 
 use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
+use fulgurite::system::{SpeciesNames, Structure};
 use fulgurite::{Error, Result};
 
 /// GPU-accelerated compute engine for disordered materials.
@@ -101,6 +103,34 @@ fn dispatch(arguments: Arguments) -> Result<()> {
         Command::Softness(arguments) => softness::main(&arguments),
         Command::Sorption(arguments) => sorption::main(arguments),
         Command::Bench(arguments) => bench::main(arguments),
+    }
+}
+
+/// Names for the species of files that number them.
+#[derive(Debug, Args)]
+struct Types {
+    /// Species of the file's types, where it numbers them: 1=Si,2=O
+    #[arg(long = "types", value_name = "TYPE=NAME", value_delimiter = ',')]
+    given: Vec<String>,
+}
+
+impl Types {
+    /// The names, in place of those of a configuration.
+    fn or(&self, configured: SpeciesNames) -> Result<SpeciesNames> {
+        if self.given.is_empty() {
+            return Ok(configured);
+        }
+        let mut names = SpeciesNames::default();
+        self.given.iter().try_for_each(|text| names.add(text))?;
+        Ok(names)
+    }
+
+    /// A structure from a file, its species named.
+    fn read_structure(&self, path: &Path) -> Result<Structure> {
+        let names = self.or(SpeciesNames::default())?;
+        let mut structure = fulgurite::io::read_structure(path)?;
+        names.apply(&mut structure)?;
+        Ok(structure)
     }
 }
 

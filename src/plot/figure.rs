@@ -250,6 +250,11 @@ impl Figure {
         }
     }
 
+    /// True if a series stands in the legend: nothing drawn needs none.
+    fn is_labeled(&self, series: &Series) -> bool {
+        !series.label.is_empty() && !self.marks(series).is_empty()
+    }
+
     fn draw_axes(&self, area: &DrawingArea<SVGBackend<'_>, Shift>) -> Result<(), Failure> {
         let (x, y) = (self.range(0), self.range(1));
         let (x_ticks, y_ticks) =
@@ -383,12 +388,12 @@ impl Figure {
                     }))?);
                 }
             }
-            if let Some(drawn) = annotation.filter(|_| !series.label.is_empty()) {
+            if let Some(drawn) = annotation.filter(|_| self.is_labeled(series)) {
                 drawn.label(&series.label).legend(legend);
             }
         }
-        let labels: Vec<&str> =
-            self.series.iter().map(|s| s.label.as_str()).filter(|l| !l.is_empty()).collect();
+        let shown = self.series.iter().filter(|s| self.is_labeled(s));
+        let labels: Vec<&str> = shown.map(|s| s.label.as_str()).collect();
         if !labels.is_empty() {
             let plane = chart.plotting_area();
             let (left, top) = plane.get_base_pixel();

@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::io::write_atomically;
 
 const MAGIC: &[u8; 8] = b"FULGCKPT";
-const FORMAT: u32 = 3;
+const FORMAT: u32 = 4;
 const HEADER: usize = 8 + 4 + 8 + 4;
 
 /// Where in the run a checkpoint was taken.

@@ -9,7 +9,7 @@ use super::{Analysis, AnalysisKind, Output, View};
 use crate::analysis::{Radiation, parse_curve, r_chi, r_chi_of_partials};
 use crate::error::{Error, Result};
 use crate::plot::Figure;
-use crate::system::Structure;
+use crate::system::{Structure, UnitSystem};
 
 /// What a reference curve is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,19 +60,26 @@ pub struct Reference {
     /// What G is made from.
     #[serde(default)]
     pub from: ReducedSource,
-    /// Ranges of r or Q; empty: everything, and for g and G below and above 2.1.
+    /// Ranges of r or Q; empty: everything, and for g and G in Å below and above 2.1 where the
+    /// reference is not zero.
     #[serde(default)]
     pub ranges: Vec<[f64; 2]>,
 }
 
+/// All of a curve.
+const EVERYWHERE: [f64; 2] = [0.0, f64::INFINITY];
+
 impl Reference {
-    fn ranges(&self) -> Vec<[f64; 2]> {
-        let whole = [0.0, f64::INFINITY];
-        match (self.ranges.is_empty(), self.curve) {
-            (false, _) => self.ranges.clone(),
-            (true, CurveKind::Scattering) => vec![whole],
+    fn ranges(&self, units: UnitSystem) -> Vec<[f64; 2]> {
+        if !self.ranges.is_empty() {
+            return self.ranges.clone();
+        }
+        match (self.curve, units) {
             // The first bonds of oxide glasses end at 2.1 Å.
-            (true, _) => vec![whole, [0.0, 2.1], [2.1, f64::INFINITY]],
+            (CurveKind::Pairs | CurveKind::Reduced, UnitSystem::Metal) => {
+                vec![EVERYWHERE, [0.0, 2.1], [2.1, f64::INFINITY]]
+            }
+            _ => vec![EVERYWHERE],
         }
     }
 
@@ -222,9 +229,19 @@ impl Analysis for Agreement {
             let Some(found) = output.found_curve(&reference.kept_name()).map(<[_]>::to_vec) else {
                 return Err(missing(reference, &output.curve_names().join(", ")));
             };
-            for range in reference.ranges() {
-                let value = r_chi(&found, wanted, range[0], range[1])?;
+            for range in reference.ranges(output.units().system) {
                 let name = range_name(range);
+                let value = match r_chi(&found, wanted, range[0], range[1]) {
+                    Ok(value) => value,
+                    // Nobody asked for this part: most pairs have no neighbours as near as 2.1 Å.
+                    Err(_) if reference.ranges.is_empty() && range != EVERYWHERE => {
+                        output.remark(format!(
+                            "no R_chi of {title}, {name}: the reference has no signal there"
+                        ));
+                        continue;
+                    }
+                    Err(error) => return Err(error),
+                };
                 output.number(format!("R_chi of {title}, {name}"), 100.0 * value, "%");
                 let file =
                     path.file_name().map_or_else(String::new, |f| f.to_string_lossy().into());
@@ -258,5 +275,28 @@ impl Analysis for Agreement {
             rows.push(vec![title, String::new(), range.clone(), all.to_string()]);
         }
         output.text_table("agreement", &header, rows)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bonds_of_oxides_are_a_range_of_their_own() {
+        let of = |curve, ranges: &[[f64; 2]]| Reference {
+            file: "g.csv".into(),
+            curve,
+            of: "total".into(),
+            from: ReducedSource::Pairs,
+            ranges: ranges.to_vec(),
+        };
+        let end = f64::INFINITY;
+        let oxide = [[0.0, end], [0.0, 2.1], [2.1, end]];
+        assert_eq!(of(CurveKind::Pairs, &[]).ranges(UnitSystem::Metal), oxide);
+        assert_eq!(of(CurveKind::Pairs, &[]).ranges(UnitSystem::Lj), [[0.0, end]]);
+        assert_eq!(of(CurveKind::Scattering, &[]).ranges(UnitSystem::Metal), [[0.0, end]]);
+        let given = [[1.0, 3.0]];
+        assert_eq!(of(CurveKind::Reduced, &given).ranges(UnitSystem::Lj), given);
     }
 }

@@ -7,13 +7,15 @@ use serde::{Deserialize, Serialize};
 use super::NetworkOptions;
 use crate::analysis::PartialRdf;
 use crate::error::{Error, Result};
-use crate::system::Structure;
+use crate::system::{Structure, is_named};
 
 /// Anions of glasses: bonds join them to everything else.
-const ANIONS: [&str; 6] = ["O", "F", "Cl", "S", "Se", "Te"];
+const ANIONS: [&str; 9] = ["O", "F", "N", "Cl", "Br", "I", "S", "Se", "Te"];
 /// Beside these, chalcogens are cations: tellurium in tellurite glasses.
 const STRONGEST: [&str; 2] = ["O", "F"];
 const CHALCOGENS: [&str; 3] = ["S", "Se", "Te"];
+/// Where these are, they alone join formers: halogens end the network.
+const JOINING: [&str; 2] = ["O", "N"];
 /// Network formers (Zachariasen, J. Am. Chem. Soc. 54, 3841 (1932), doi:10.1021/ja01349a006, names
 /// B, Si, Ge, P, As, Sb), with Al, and Be and Te, which form fluoride and tellurite glasses.
 const FORMERS: [&str; 9] = ["Si", "Ge", "P", "B", "Al", "As", "Sb", "Be", "Te"];
@@ -51,7 +53,9 @@ impl BondCutoffs {
         let length = |x: &String, y: &String| {
             given
                 .iter()
-                .find(|([a, b], _)| (a == x && b == y) || (a == y && b == x))
+                .find(|([a, b], _)| {
+                    (is_named(x, a) && is_named(y, b)) || (is_named(x, b) && is_named(y, a))
+                })
                 .map(|(_, length)| *length)
         };
         let anion = |kind: u16| roles.anions.contains(&kind);
@@ -98,7 +102,8 @@ impl BondCutoffs {
     ) -> Result<Roles> {
         let names: Vec<String> = structure.species.iter().map(|s| s.name.clone()).collect();
         for ([a, b], _) in given {
-            if let Some(unknown) = [a, b].into_iter().find(|name| !names.contains(name)) {
+            let there = |name: &String| names.iter().any(|n| is_named(n, name));
+            if let Some(unknown) = [a, b].into_iter().find(|name| !there(name)) {
                 return Err(Error::input(
                     format!("a bond length is given for {a}-{b}, but there is no {unknown}"),
                     format!("species of the structure: {}", names.join(", ")),
@@ -148,6 +153,11 @@ impl BondCutoffs {
         whole.then_some((self.bridges.as_slice(), self.formers.as_slice()))
     }
 
+    /// True if some former has bonds with some bridge.
+    pub(super) fn bridged(&self) -> bool {
+        self.formers.iter().any(|&f| self.bridges.iter().any(|&b| self.joins(f, b)))
+    }
+
     /// One and several of the bridges in words: "oxygen" and "oxygens".
     pub fn bridge_words(&self) -> (String, String) {
         match self.bridges.as_slice() {
@@ -168,7 +178,7 @@ pub(super) struct Roles {
 impl Roles {
     fn find(names: &[String], counts: &[usize], network: &NetworkOptions) -> Result<Self> {
         let number = |name: &str| {
-            let found = names.iter().position(|n| n == name).filter(|&k| counts[k] > 0);
+            let found = (0..names.len()).find(|&k| counts[k] > 0 && is_named(&names[k], name));
             found.map(|k| k as u16)
         };
         let known =
@@ -205,10 +215,11 @@ impl Roles {
                 anions.dedup();
                 bridges
             }
-            None => match number("O").filter(|oxygen| anions.contains(oxygen)) {
-                Some(oxygen) => vec![oxygen],
-                None => anions.clone(),
-            },
+            None => {
+                let mut joining = known(&JOINING);
+                joining.retain(|kind| anions.contains(kind));
+                if joining.is_empty() { anions.clone() } else { joining }
+            }
         };
         let mut formers = formers.unwrap_or_else(|| known(&FORMERS));
         formers.retain(|kind| !anions.contains(kind));
@@ -243,12 +254,21 @@ mod tests {
             (&["Na", "S", "O"], ["O", "O", ""]),
             // Fluorine ends the network of an oxyfluoride glass.
             (&["Al", "P", "O", "F"], ["O F", "O", "P Al"]),
+            (&["Si", "N"], ["N", "N", "Si"]),
+            (&["Si", "O", "N"], ["O N", "O N", "Si"]),
+            (&["Ag", "I", "P", "O"], ["O I", "O", "P"]),
             (&["Si"], ["", "", "Si"]),
             (&["1", "2"], ["", "", ""]),
         ] {
             assert_eq!(roles(species, None, None), wanted, "{species:?}");
         }
         assert_eq!(roles(&["1", "2"], Some(&["1"]), Some(&["2"])), ["2", "2", "1"]);
+        assert_eq!(
+            roles(&["type1", "type2"], Some(&["1"]), Some(&["2"])),
+            ["type2", "type2", "type1"]
+        );
+        // In nitrates nitrogen is a cation.
+        assert_eq!(roles(&["K", "N", "O"], Some(&["N"]), None), ["O", "O", "N"]);
         assert_eq!(roles(&["Zn", "Si", "O"], Some(&["Zn", "Si"]), None), ["O", "O", "Zn Si"]);
         assert_eq!(roles(&["Al", "O", "F"], None, Some(&["O", "F"])), ["O F", "O F", "Al"]);
         assert_eq!(roles(&["Ge", "Se"], Some(&["Ge", "Se"]), Some(&[])), ["", "", "Ge Se"]);

@@ -77,6 +77,12 @@ impl Analysis for Coordination {
                 picture.markers(format!("{neighbor} around {center}"), points).same_color_as(last);
         }
         output.text_table("coordination", &header, rows)?;
+        if self.cutoffs.anions.is_empty() && !self.cutoffs.direct && self.cutoffs.names.len() > 1 {
+            output.remark(
+                "no anion among these species: bonds join any two; `[network] bridges` in a \
+                 configuration names anions",
+            );
+        }
         output.picture(
             "coordination",
             &picture,

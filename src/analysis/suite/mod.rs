@@ -335,6 +335,21 @@ mod tests {
         assert_eq!(said, [0, 1, 0]);
     }
 
+    /// Without a bond there is no network: its oxygens are not free, they are unknown.
+    #[test]
+    fn a_network_without_bonds_has_no_numbers() {
+        let plan =
+            AnalysisPlan { analyses: Some(vec![AnalysisKind::Network]), ..AnalysisPlan::default() };
+        let mut suite = Suite::new(&plan).expect("sound");
+        suite.accumulate(&frame(0), &ReferenceBackend::new(), |_| ()).expect("counted");
+        let directory = tempfile::tempdir().expect("a directory");
+        let mut output = Output::create(directory.path(), Units::METAL).expect("empty");
+        suite.finish(&mut output).expect("written");
+        let product = &output.products()[0];
+        assert!(product.numbers.is_empty() && product.tables.is_empty(), "{product:?}");
+        assert!(product.remarks[0].starts_with("no bond of a former with a bridge"), "{product:?}");
+    }
+
     /// Every analysis survives a checkpoint between two frames without a trace.
     #[test]
     fn a_suite_is_data() {

@@ -40,6 +40,13 @@ impl Analysis for NetworkAnalysis {
             output.remark(NO_NETWORK);
             return Ok(());
         }
+        if !self.cutoffs.bridged() {
+            output.remark(
+                "no bond of a former with a bridge has a known length: no network; `[bonds]` in a \
+                 configuration gives it",
+            );
+            return Ok(());
+        }
         let oxygens = self.network.oxygens() as f64;
         let mut rows = Vec::new();
         let mut shares = Vec::new();

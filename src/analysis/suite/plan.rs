@@ -8,7 +8,7 @@ use super::{CavityOptions, Reference};
 use crate::analysis::motion::TrajectoryDynamics;
 use crate::analysis::{Amplitudes, Radiation, RingKind};
 use crate::error::{Error, Result};
-use crate::system::UnitSystem;
+use crate::system::{SpeciesNames, UnitSystem};
 
 /// An analysis by its name in configurations, tables and reports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -118,7 +118,7 @@ impl Default for AngleOptions {
 pub struct NetworkOptions {
     /// Network formers; default those of Si, Ge, P, B, Al, As, Sb, Be, Te that are there.
     pub formers: Option<Vec<String>>,
-    /// What joins them; default oxygen, without oxygen the other anions. Bonds join bridges to
+    /// What joins them; default oxygen and nitrogen, without them the other anions. Bonds join bridges to
     /// everything else. An empty list: formers are joined directly, and bonds join any two species.
     pub bridges: Option<Vec<String>>,
 }
@@ -239,6 +239,8 @@ impl StructureOptions {
 pub struct AnalysisPlan {
     /// Units of the files; metal where neither this nor the files say.
     pub units: Option<UnitSystem>,
+    /// What the species of files are that number them: "1" is Si.
+    pub types: SpeciesNames,
     /// Device for pairs and wave vectors: auto, gpu, gpu:N, cpu or reference.
     pub device: Option<String>,
     /// Analyses; default all of structure, dynamics for trajectories and what references need.

@@ -63,7 +63,11 @@ impl Radial {
             let amplitudes: Result<Vec<f64>> = self
                 .fractions
                 .iter()
-                .map(|(name, _)| self.amplitudes.of(*radiation, name, 0.0))
+                .map(|(name, share)| match *share > 0.0 {
+                    true => self.amplitudes.of(*radiation, name, 0.0),
+                    // Nothing scatters by a species without atoms.
+                    false => Ok(0.0),
+                })
                 .collect();
             let amplitudes = match amplitudes {
                 Ok(amplitudes) => amplitudes,

@@ -95,17 +95,19 @@ impl Analysis for Rings {
             return Ok(());
         }
         let members = &self.members;
+        // Two formers may share two bridges; atoms joined by one bond make no ring of two.
+        let smallest = if members == "formers" { 2 } else { 3 };
         let each = members.trim_end_matches('s');
         let size = format!("ring size ({members})");
         let mut header = vec![size.clone()];
         let mut rows: Vec<Vec<f64>> =
-            (3..=self.options.longest).map(|size| vec![size as f64]).collect();
+            (smallest..=self.options.longest).map(|size| vec![size as f64]).collect();
         let mut picture = Figure::new("", size, format!("rings per {each}"));
         for (kind, counts) in &self.counts {
             let name = kind.name();
             header.push(format!("{name} (per {each})"));
             let mut points = Vec::new();
-            for (row, size) in rows.iter_mut().zip(3..) {
+            for (row, size) in rows.iter_mut().zip(smallest..) {
                 let count = counts.get(&size).copied().unwrap_or(0);
                 let share = count as f64 / self.nodes.max(1) as f64;
                 row.push(share);
@@ -126,6 +128,11 @@ impl Analysis for Rings {
             "rings of up to {} {members}; paths that close only through the periodic boundary are no rings",
             self.options.longest
         ));
+        if smallest == 2 {
+            output.remark(
+                "a ring of two is two formers that share two bridges: tetrahedra with a common edge",
+            );
+        }
         output.picture(
             "rings",
             &picture,

@@ -43,9 +43,15 @@ impl Scattering {
         }
     }
 
+    /// Species that have atoms.
+    fn present(&self) -> impl Iterator<Item = usize> + '_ {
+        (0..self.species.len()).filter(|&kind| self.fractions[kind] > 0.0)
+    }
+
     /// Says where the tables of form factors end; false where they cannot be used.
     fn tabulated(&self, output: &mut Output) -> bool {
-        if self.species.iter().all(|name| self.amplitudes.form_factors.contains_key(name)) {
+        let given = |name: &String| self.amplitudes.form_factors.contains_key(name);
+        if self.present().all(|kind| given(&self.species[kind])) {
             return true;
         }
         if output.units().system == UnitSystem::Lj {
@@ -134,11 +140,11 @@ impl Analysis for Scattering {
             let total = partials
                 .iter()
                 .map(|(q, a)| {
-                    let amplitudes = self
-                        .species
-                        .iter()
-                        .map(|name| self.amplitudes.of(radiation, name, *q))
-                        .collect::<Result<Vec<f64>>>()?;
+                    let mut amplitudes = vec![0.0; kinds];
+                    for kind in self.present() {
+                        amplitudes[kind] =
+                            self.amplitudes.of(radiation, &self.species[kind], *q)?;
+                    }
                     let partial = |x, y| a[pair_index(x, y, kinds)];
                     Ok((*q, weighted_total(&amplitudes, &self.fractions, partial)))
                 })
@@ -158,8 +164,8 @@ impl Analysis for Scattering {
                 Err(error) => output.remark(format!("left out: {error}")),
             }
         }
-        for a in 0..kinds {
-            for b in a..kinds {
+        for a in self.present() {
+            for b in self.present().filter(|&b| b >= a) {
                 let pair = format!("{}-{}", self.species[a], self.species[b]);
                 let place = pair_index(a, b, kinds);
                 rows.iter_mut().zip(&partials).for_each(|(row, (_, p))| row.push(p[place]));

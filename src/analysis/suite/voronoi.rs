@@ -31,6 +31,8 @@ pub struct VoronoiVolumes {
     /// Volume and neighbours of every atom of the last frame.
     last: Vec<(f64, u32)>,
     kinds: Vec<u16>,
+    /// As the last frame numbers its atoms.
+    ids: Vec<u64>,
     /// Volume of the box, summed over frames.
     boxes: f64,
 }
@@ -48,6 +50,7 @@ impl Analysis for VoronoiVolumes {
             self.kinds.clone_from(&structure.kinds);
             self.bin = volume / structure.len() as f64 / BINS_PER_MEAN;
         }
+        self.ids.clone_from(&structure.ids);
         self.last = voronoi_cells(structure)?.iter().map(|c| (c.volume, c.faces)).collect();
         self.boxes += volume;
         for (&(volume, faces), &kind) in self.last.iter().zip(&structure.kinds) {
@@ -105,16 +108,46 @@ impl Analysis for VoronoiVolumes {
             format!("volume{}", output.bracketed(&unit)),
             "faces".into(),
         ];
-        let rows =
-            self.last.iter().zip(&self.kinds).enumerate().map(|(k, (&(volume, faces), &kind))| {
+        let rows = self.last.iter().zip(&self.kinds).zip(&self.ids).map(
+            |((&(volume, faces), &kind), id)| {
                 let name = self.names[usize::from(kind)].clone();
-                vec![(k + 1).to_string(), name, volume.to_string(), faces.to_string()]
-            });
+                vec![id.to_string(), name, volume.to_string(), faces.to_string()]
+            },
+        );
         output.text_table("voronoi-atoms", &header, rows)?;
         output.picture(
             "voronoi",
             &picture,
             "space nearest to each atom: modifiers sit in roomy cells, formers in tight ones",
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analysis::suite::{AnalysisPlan, Suite};
+    use crate::backend::reference::ReferenceBackend;
+    use crate::system::{SimulationBox, Species, Structure, Units};
+
+    /// LAMMPS writes atoms in any order: the table names them as the file does.
+    #[test]
+    fn atoms_keep_their_numbers() {
+        let cell = SimulationBox::cubic(4.0).expect("cube");
+        let species = vec![Species { name: "A".into(), mass: None }];
+        let positions = vec![[0.1; 3], [1.9, 2.2, 2.0], [3.0, 0.4, 1.1]];
+        let mut atoms = Structure::new(cell, species, vec![0; 3], positions).expect("sound");
+        atoms.ids = vec![30, 10, 20];
+        let plan =
+            AnalysisPlan { analyses: Some(vec![AnalysisKind::Voronoi]), ..AnalysisPlan::default() };
+        let mut suite = Suite::new(&plan).expect("sound");
+        suite.accumulate(&atoms, &ReferenceBackend::new(), |_| ()).expect("cells");
+        let directory = tempfile::tempdir().expect("a directory");
+        let mut output = Output::create(directory.path(), Units::METAL).expect("empty");
+        suite.finish(&mut output).expect("written");
+        let path = directory.path().join("voronoi-atoms.csv");
+        let table = std::fs::read_to_string(path).expect("a table");
+        let ids: Vec<&str> = table.lines().skip(1).filter_map(|l| l.split(',').next()).collect();
+        assert_eq!(ids, ["30", "10", "20"]);
     }
 }
