@@ -5,7 +5,7 @@ use std::path::Path;
 use assert_cmd::Command;
 use fulgurite::analysis::suite::AnalysisKind;
 use fulgurite::analysis::{NeighborList, PartialRdf, PeriodicGraph, RingKind};
-use fulgurite::io::write_structure;
+use fulgurite::io::{TrajectoryOptions, TrajectoryWriter, write_structure};
 use fulgurite::system::{SimulationBox, Species, Structure, UnitSystem};
 use predicates::prelude::*;
 use predicates::str::contains;
@@ -816,6 +816,59 @@ fn trajectories_and_runs_find_what_suits_them() {
         .assert()
         .success()
         .stdout(contains("2 frames; tables"));
+}
+
+/// Stages are not whole multiples of the interval of frames, and a melt is no glass.
+#[test]
+fn dynamics_of_a_run_are_those_of_its_last_stage() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let run = directory.path().join("run");
+    std::fs::create_dir_all(&run).expect("a directory");
+    let crystal = cristobalite(1);
+    write_structure(run.join("final.data"), &crystal, UnitSystem::Metal).expect("written");
+    let trajectory = run.join("trajectory.nc");
+    let options = TrajectoryOptions::default();
+    let mut writer = TrajectoryWriter::create(&trajectory, &crystal, &options).expect("created");
+    for step in (1..=8).map(|k| 100 * k).chain((1..=8).map(|k| 850 + 100 * k)) {
+        let moved: Vec<[f64; 3]> = crystal
+            .positions
+            .iter()
+            .enumerate()
+            .map(|(k, r)| {
+                let way = if k % 2 == 0 { 1e-4 } else { -1e-4 } * step as f64;
+                [r[0] + way, r[1], r[2]]
+            })
+            .collect();
+        let time = 0.5 * step as f64;
+        let cell = &crystal.simulation_box;
+        writer.append_frame(step, time, cell, &moved, None).expect("appended");
+    }
+    let rows = "stage,step\nmelt,0\nmelt,850\nrelax,850\nrelax,1650\n";
+    std::fs::write(run.join("thermo.csv"), rows).expect("written");
+    let named = "stage relax: times 475 to 825";
+    analyze()
+        .arg(&run)
+        .args(["--only", "dynamics", "--output"])
+        .arg(directory.path().join("a"))
+        .assert()
+        .success()
+        .stdout(contains(named).and(contains("exponent of the displacement, Si")));
+    let dynamics = |input: &Path, output: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_fulgurite"));
+        command.arg("dynamics").arg(input).arg("--output").arg(directory.path().join(output));
+        command.assert()
+    };
+    dynamics(&run, "b").success().stdout(contains(named).and(contains("8 frames, results in")));
+    dynamics(&trajectory, "c")
+        .code(2)
+        .stderr(contains("475 follows 400, most are 50.000000 apart"));
+    analyze()
+        .arg(&trajectory)
+        .args(["--only", "coordination", "--device", "cpu", "--output"])
+        .arg(directory.path().join("d"))
+        .assert()
+        .success()
+        .stdout(contains("frames of several stages are averaged: melt (8), relax (8)"));
 }
 
 /// Glasses of two quench rates have no mean.

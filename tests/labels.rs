@@ -576,7 +576,13 @@ fn displacements_of_unwrapped_and_wrapped_frames_are_equal() {
             if coordinates == Coordinates::Wrapped {
                 s.images.fill([0; 3]);
             }
-            Ok(Frame { step: None, time: Some(0.5 * f64::from(k)), forces: None, structure: s })
+            Ok(Frame {
+                step: None,
+                time: Some(0.5 * f64::from(k)),
+                forces: None,
+                unwrapped: coordinates == Coordinates::Unwrapped,
+                structure: s,
+            })
         });
         let mut definition =
             LabelDefinition::displacement("A", 2.0, ThresholdDefinition::Fixed { value: 0.5 });

@@ -2,6 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::curves::with_error;
+
+/// Groups of points of which one at a time is left out for the error of a break.
+const GROUPS: usize = 10;
+/// Difference of the Bayesian information criterion from which one model is clearly better (Kass and
+/// Raftery, J. Am. Stat. Assoc. 90, 773 (1995), doi:10.1080/01621459.1995.10476572: "very strong").
+const CLEAR: f64 = 10.0;
+
 /// A mean over independent runs.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Mean {
@@ -67,25 +75,60 @@ pub fn plateau(values: &[f64]) -> Option<Plateau> {
 pub struct TwoLines {
     /// Abscissa where the lines cross.
     pub break_at: f64,
+    /// Jackknife error of it, leaving out every tenth point in turn; `None` where a fit to the rest
+    /// has no crossing. The choice of the range is not in it.
+    #[serde(default)]
+    pub break_error: Option<f64>,
     /// Slope below the break.
     pub slope_below: f64,
     /// Slope above the break.
     pub slope_above: f64,
     /// Root mean square distance of the points from the lines.
     pub residual: f64,
+    /// Whether the curve breaks rather than bends: two lines (five parameters with the split) are
+    /// better than one parabola (three) by more than 10 in n ln(Σ residual²/n) + k ln n, the
+    /// information criterion of Schwarz, Ann. Stat. 6, 461 (1978), doi:10.1214/aos/1176344136.
+    #[serde(default)]
+    pub clear: bool,
+}
+
+impl TwoLines {
+    /// "2189 ± 49".
+    pub fn break_with_error(&self) -> String {
+        with_error(self.break_at, self.break_error)
+    }
+
+    /// "breaks at 2189 ± 49 K", or that it only bends.
+    pub fn verdict(&self, unit: &str) -> String {
+        let space = if unit.is_empty() { "" } else { " " };
+        let place = format!("{}{space}{unit}", self.break_with_error());
+        if self.clear {
+            format!("breaks at {place}")
+        } else {
+            format!("bends without a clear break; two lines would cross at {place}")
+        }
+    }
 }
 
 /// Least squares fit of two lines, y = a + b x below and above a break that is fitted too. Every
 /// split with at least a sixth of the points on each side is tried; `None` with fewer than 12
-/// points, for parallel lines, or if the lines cross outside of the data.
+/// points, for parallel lines, or if the lines cross outside of the data. A smooth curve has such a
+/// crossing too: [`TwoLines::clear`] tells them apart.
 ///
-/// For U(T) of a quench the break is the fictive temperature.
+/// For U(T) of a quench a clear break is the fictive temperature.
 pub fn fit_two_lines(points: &[(f64, f64)]) -> Option<TwoLines> {
     if points.len() < 12 {
         return None;
     }
     let mut points = points.to_vec();
     points.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let found = best_lines(&points)?;
+    let inside = found.break_at > points[0].0 && found.break_at < points[points.len() - 1].0;
+    inside.then(|| TwoLines { break_error: break_error(&points), ..found })
+}
+
+/// The two lines with the least squares through sorted points, without the error of their break.
+fn best_lines(points: &[(f64, f64)]) -> Option<TwoLines> {
     let smallest = (points.len() / 6).max(3);
     let mut best: Option<(f64, [f64; 2], [f64; 2])> = None;
     for split in smallest..=points.len() - smallest {
@@ -97,14 +140,51 @@ pub fn fit_two_lines(points: &[(f64, f64)]) -> Option<TwoLines> {
         }
     }
     let (squares, [a0, a1], [b0, b1]) = best?;
-    let break_at = (b0 - a0) / (a1 - b1);
-    let inside = break_at > points[0].0 && break_at < points[points.len() - 1].0;
-    inside.then(|| TwoLines {
-        break_at,
+    let n = points.len() as f64;
+    let criterion = |squares: f64, parameters: f64| n * (squares / n).ln() + parameters * n.ln();
+    let gain = criterion(parabola_squares(points)?, 3.0) - criterion(squares, 5.0);
+    Some(TwoLines {
+        break_at: (b0 - a0) / (a1 - b1),
+        break_error: None,
         slope_below: a1,
         slope_above: b1,
-        residual: (squares / points.len() as f64).sqrt(),
+        residual: (squares / n).sqrt(),
+        clear: gain > CLEAR,
     })
+}
+
+/// σ² = (m − 1)/m Σ (θ_k − ⟨θ⟩)², θ_k the break without every m-th point from the k-th on.
+fn break_error(points: &[(f64, f64)]) -> Option<f64> {
+    let mut breaks = [0.0; GROUPS];
+    for (group, found) in breaks.iter_mut().enumerate() {
+        let rest: Vec<(f64, f64)> =
+            (0..).zip(points).filter(|(k, _)| k % GROUPS != group).map(|(_, p)| *p).collect();
+        *found = best_lines(&rest)?.break_at;
+    }
+    let m = GROUPS as f64;
+    let mean = breaks.iter().sum::<f64>() / m;
+    let squares: f64 = breaks.iter().map(|b| (b - mean).powi(2)).sum();
+    Some(((m - 1.0) / m * squares).sqrt()).filter(|error| error.is_finite())
+}
+
+/// What the least squares parabola leaves: that of a line, less what the part of x² beyond a line
+/// explains of it.
+fn parabola_squares(points: &[(f64, f64)]) -> Option<f64> {
+    let middle = points.iter().map(|p| p.0).sum::<f64>() / points.len() as f64;
+    let squares: Vec<(f64, f64)> =
+        points.iter().map(|p| (p.0, (p.0 - middle) * (p.0 - middle))).collect();
+    let (straight, [a, b]) = (line(points)?, line(&squares)?);
+    let rest: Vec<(f64, f64)> = points
+        .iter()
+        .zip(&squares)
+        .map(|(point, square)| {
+            let beyond = square.1 - a - b * square.0;
+            (beyond, point.1 - straight[0] - straight[1] * point.0)
+        })
+        .collect();
+    let own: f64 = rest.iter().map(|r| r.0 * r.0).sum();
+    let bend = if own > 0.0 { rest.iter().map(|r| r.0 * r.1).sum::<f64>() / own } else { 0.0 };
+    Some(rest.iter().map(|r| (r.1 - bend * r.0).powi(2)).sum())
 }
 
 fn line(points: &[(f64, f64)]) -> Option<[f64; 2]> {
@@ -139,6 +219,34 @@ mod tests {
         assert!((fit.break_at - 2100.0).abs() < 40.0, "{}", fit.break_at);
         assert!((fit.slope_below - 3.0).abs() < 0.05 && (fit.slope_above - 4.5).abs() < 0.05);
         assert!(fit_two_lines(&points[..11]).is_none());
+        assert!(fit.clear);
+        let error = fit.break_error.expect("an error");
+        assert!(error > 0.5 && error < 60.0, "{error}");
+        assert!(fit.verdict("K").starts_with("breaks at 2"), "{}", fit.verdict("K"));
+    }
+
+    #[test]
+    fn smooth_curves_have_no_clear_break() {
+        for trial in 0..8 {
+            let stream = RandomStream::new(100 + trial, Stream::Sampling);
+            let curve = |bend: f64| -> Vec<(f64, f64)> {
+                (0..60)
+                    .map(|k| {
+                        let t = 4000.0 - 60.0 * f64::from(k);
+                        let noise = 3e-3 * stream.normal_pair(0, k, 0)[0];
+                        (t, 2e-4 * t + bend * t * t + noise)
+                    })
+                    .collect()
+            };
+            for bend in [0.0, 1e-8] {
+                let fit = fit_two_lines(&curve(bend));
+                assert!(fit.is_none_or(|f| !f.clear), "{trial} {bend}: {fit:?}");
+            }
+        }
+        // A parabola leaves nothing of a parabola.
+        let exact: Vec<(f64, f64)> =
+            (0..20).map(f64::from).map(|x| (x, 1.0 - 2.0 * x + 0.5 * x * x)).collect();
+        assert!(parabola_squares(&exact).expect("points") < 1e-18);
     }
 
     #[test]

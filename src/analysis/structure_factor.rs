@@ -68,7 +68,7 @@ pub struct DirectStructureFactor {
     atoms: usize,
     /// Integer wave vectors (h, k, l) and their bin.
     vectors: Vec<([i32; 3], usize)>,
-    /// For each bin: Σ|Q|, number of vectors, Σ I_ab.
+    /// For each bin, and last for what lies beyond them: Σ|Q|, number of vectors, Σ I_ab.
     sums: Vec<(f64, u64, Vec<f64>)>,
 }
 
@@ -119,7 +119,7 @@ impl DirectStructureFactor {
             fractions: counts.iter().map(|&n| n as f64 / atoms as f64).collect(),
             atoms,
             vectors,
-            sums: vec![(0.0, 0, vec![0.0; kinds * (kinds + 1) / 2]); edges.len() - 1],
+            sums: vec![(0.0, 0, vec![0.0; kinds * (kinds + 1) / 2]); edges.len()],
             edges,
         })
     }
@@ -143,9 +143,9 @@ impl DirectStructureFactor {
     /// Adds a frame whose density waves were summed elsewhere: for each wave vector, for each
     /// species.
     ///
-    /// The wave vectors are those of the first frame's box. In a box that breathes they keep their
-    /// integers and change their lengths; one that leaves its bin by more than a bin's width is an
-    /// error.
+    /// The wave vectors are those of the first frame's box. In a box that changes they keep their
+    /// integers and change their lengths: each counts in the bin of its length in this frame, and
+    /// nowhere beyond the last bin.
     pub fn add_waves(&mut self, structure: &Structure, waves: &[DensityWave]) -> Result<()> {
         let kinds = self.kinds;
         if waves.len() != self.vectors.len() * kinds {
@@ -154,24 +154,11 @@ impl DirectStructureFactor {
                 "sum the waves of the same structure",
             ));
         }
-        let lengths: Vec<f64> = self
-            .vectors
-            .iter()
-            .map(|(hkl, _)| wave_vector(&structure.simulation_box, *hkl))
-            .collect();
-        let left = self.vectors.iter().zip(&lengths).find(|((_, bin), q)| {
-            let (low, high) = (self.edges[*bin], self.edges[*bin + 1]);
-            **q < low - (high - low) || **q > high + (high - low)
-        });
-        if left.is_some() {
-            return Err(Error::input(
-                "the box changes so much that wave vectors leave their bins of S(Q)",
-                "analyse frames of one box size at a time, or widen the bins",
-            ));
-        }
-        for (k, (&(_, bin), q)) in self.vectors.iter().zip(lengths).enumerate() {
+        for (k, &(hkl, bin)) in self.vectors.iter().enumerate() {
             let amplitude = &waves[k * kinds..(k + 1) * kinds];
-            let sum = &mut self.sums[bin];
+            let q = wave_vector(&structure.simulation_box, hkl);
+            let bin = self.bin_of(q, bin);
+            let Some(sum) = self.sums.get_mut(bin) else { continue };
             sum.0 += q;
             sum.1 += 1;
             for a in 0..kinds {
@@ -189,7 +176,7 @@ impl DirectStructureFactor {
     /// A_ab = 1 + (I_ab − c_a δ_ab)/(c_a c_b); 1 for species without atoms.
     pub fn partials(&self) -> Vec<(f64, Vec<f64>)> {
         let kinds = self.kinds;
-        let filled = self.sums.iter().filter(|(_, number, _)| *number > 0);
+        let filled = self.bins().iter().filter(|(_, number, _)| *number > 0);
         filled
             .map(|(q, number, sums)| {
                 let n = *number as f64;
@@ -209,14 +196,28 @@ impl DirectStructureFactor {
             .collect()
     }
 
-    /// Number of wave vectors in each bin of [`Self::partials`]. In a disordered structure |ρ(Q)|²
-    /// scatters by its mean from vector to vector, so that S of one frame and n vectors has the
-    /// standard error S/√n.
+    /// Number of wave vectors in each bin of [`Self::partials`], at least one; where the box changes,
+    /// the mean over the frames. In a disordered structure |ρ(Q)|² scatters by its mean from vector
+    /// to vector, so that S of one frame and n vectors has the standard error S/√n.
     pub fn vectors_in_bins(&self) -> Vec<usize> {
-        let mut numbers = vec![0; self.sums.len()];
-        self.vectors.iter().for_each(|&(_, bin)| numbers[bin] += 1);
-        let filled = self.sums.iter().zip(numbers).filter(|((_, added, _), _)| *added > 0);
-        filled.map(|(_, number)| number).collect()
+        let added: u64 = self.sums.iter().map(|s| s.1).sum();
+        let frames = (added as f64 / self.vectors.len().max(1) as f64).max(1.0);
+        let filled = self.bins().iter().filter(|(_, number, _)| *number > 0);
+        filled.map(|(_, number, _)| ((*number as f64 / frames).round() as usize).max(1)).collect()
+    }
+
+    fn bins(&self) -> &[(f64, u64, Vec<f64>)] {
+        &self.sums[..self.edges.len() - 1]
+    }
+
+    /// The bin of a length, or the number of bins if it lies beyond them. A vector that has not left
+    /// the bin it was chosen in by more than rounding stays there.
+    fn bin_of(&self, q: f64, chosen: usize) -> usize {
+        let slack = 1e-9 * q;
+        if q >= self.edges[chosen] - slack && q <= self.edges[chosen + 1] + slack {
+            return chosen;
+        }
+        self.edges.partition_point(|edge| *edge <= q).saturating_sub(1)
     }
 }
 
@@ -289,5 +290,44 @@ mod tests {
             .position(|(q, _)| (q - wanted[0]).abs() < 1e-9)
             .expect("the peak")];
         assert!((first[0] - atoms as f64).abs() < 1e-6);
+    }
+
+    #[test]
+    fn boxes_that_change_move_wave_vectors_to_other_bins() {
+        use crate::system::{SimulationBox, Species};
+        // A simple cubic crystal of 4 × 4 × 4 cells: S = N where h, k and l are multiples of four.
+        let cube = |a: f64| {
+            let positions = (0..64).map(|c| [c % 4, c / 4 % 4, c / 16].map(|x| a * f64::from(x)));
+            let cell = SimulationBox::cubic(4.0 * a).expect("cube");
+            let species = vec![Species { name: "Po".into(), mass: None }];
+            Structure::new(cell, species, vec![0; 64], positions.collect()).expect("sound")
+        };
+        let edges: Vec<f64> = (0..=40).map(|k| 0.1 * f64::from(k)).collect();
+        let mut direct =
+            DirectStructureFactor::with_bins(&cube(3.0), edges.clone(), 100_000).expect("vectors");
+        let chosen = direct.vectors();
+        for a in [3.0, 2.4] {
+            direct.add(&cube(a)).expect("added");
+        }
+        let partials = direct.partials();
+        let at = |q: f64| {
+            let bin = edges.partition_point(|e| *e <= q);
+            let found = partials.iter().position(|(p, _)| edges.partition_point(|e| e <= p) == bin);
+            found.expect("a bin with vectors")
+        };
+        // Both first peaks stand where their box has them, among the other vectors of their bins.
+        for a in [3.0, 2.4] {
+            let k = at(std::f64::consts::TAU / a);
+            assert!(partials[k].1[0] > 0.5, "{a}: {:?}", partials[k]);
+        }
+        // No vector of the smaller box is shorter than one wave in it; beyond 4 they are dropped.
+        let counted: u64 = direct.bins().iter().map(|s| s.1).sum();
+        let all: u64 = direct.sums.iter().map(|s| s.1).sum();
+        assert_eq!(all, 2 * chosen as u64);
+        assert!(counted < all && counted > chosen as u64);
+        let numbers = direct.vectors_in_bins();
+        assert_eq!(numbers.len(), partials.len());
+        let mean: usize = numbers.iter().sum();
+        assert!((mean as f64 - 0.5 * counted as f64).abs() <= numbers.len() as f64);
     }
 }

@@ -7,7 +7,7 @@ use clap::Args;
 use fulgurite::analysis::suite::{AnalysisKind, AnalysisPlan, Output, Suite, write_dynamics};
 use fulgurite::config::{Override, load_analysis};
 use fulgurite::io::{StructureFormat, TrajectoryReader, declared_units, read_frames};
-use fulgurite::protocol::RunSummary;
+use fulgurite::protocol::{RunSummary, last_stage, stage_frames};
 use fulgurite::system::{UnitSystem, Units};
 use fulgurite::{Error, Result};
 
@@ -19,7 +19,8 @@ const FEWEST_FRAMES: u64 = 8;
 
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// Structures or trajectories of the same atoms, or run directories (their final.data)
+    /// Structures or trajectories of the same atoms, or run directories (their final.data; for
+    /// `--only dynamics` the last stage of their trajectory.nc)
     #[arg(required = true)]
     inputs: Vec<PathBuf>,
     /// Directory of the tables and pictures
@@ -242,6 +243,32 @@ fn trajectory<'a>(plan: &AnalysisPlan, files: &'a [(PathBuf, u64)]) -> Result<Op
     }
 }
 
+/// What to say where the chosen frames of a run's trajectory are of several stages: a melt and the
+/// glass it became have no common structure.
+fn mixed_stages(files: &[(PathBuf, u64)], chosen: &[Vec<u64>]) -> Vec<String> {
+    let mut notes = Vec::new();
+    for ((path, _), numbers) in files.iter().zip(chosen) {
+        // A table of that name need not be of a run.
+        let Ok(stages) = stage_frames(path) else { continue };
+        let seen: Vec<String> = stages
+            .iter()
+            .filter_map(|s| {
+                let count = s.frames.iter().filter(|frame| numbers.contains(frame)).count();
+                (count > 0).then(|| format!("{} ({count})", s.stage))
+            })
+            .collect();
+        if seen.len() > 1 {
+            notes.push(format!(
+                "{}: frames of several stages are averaged: {}; choose those of one with \
+                 `frames.first` and `frames.last`",
+                path.display(),
+                seen.join(", ")
+            ));
+        }
+    }
+    notes
+}
+
 pub fn main(arguments: &Arguments) -> Result<()> {
     let mut plan = arguments.plan()?;
     let mut files = Vec::new();
@@ -254,7 +281,15 @@ pub fn main(arguments: &Arguments) -> Result<()> {
     if plan.units.is_none() {
         plan.units = units_of(&files)?;
     }
-    let moving = trajectory(&plan, &files)?;
+    let moving = match arguments.inputs.as_slice() {
+        [run] if run.is_dir() && plan.wants_dynamics() => {
+            let (path, last) = last_stage(run)?;
+            let [from, to] = *plan.dynamics.window.get_or_insert(last.window);
+            say(&format!("{}, stage {}: times {from} to {to}", path.display(), last.stage))?;
+            Some(path)
+        }
+        _ => trajectory(&plan, &files)?.map(Path::to_owned),
+    };
     let device = fulgurite::backend::select(plan.device.as_deref().unwrap_or("auto"))?;
     let mut suite = Suite::new(&plan)?;
     let mut output = Output::create(&arguments.output, Units::of(plan.unit_system()))?;
@@ -262,6 +297,8 @@ pub fn main(arguments: &Arguments) -> Result<()> {
     let all: u64 = files.iter().map(|(_, n)| n).sum();
     let used: u64 = chosen_frames.iter().map(|c| c.len() as u64).sum();
     let steps = if suite.is_empty() { 0 } else { used * suite.len() as u64 };
+    let mut notes = mixed_stages(&files, &chosen_frames);
+    let mut flat = false;
     let bar = counting(Some(steps), "analyses");
     if !suite.is_empty() {
         for ((path, _), numbers) in files.iter().zip(chosen_frames) {
@@ -269,6 +306,7 @@ pub fn main(arguments: &Arguments) -> Result<()> {
                 let number = suite.frames() + 1;
                 let mut structure = frame?.structure;
                 plan.types.apply(&mut structure)?;
+                flat |= structure.simulation_box.is_flat();
                 suite.accumulate(&structure, device.backend.as_ref(), |kind: AnalysisKind| {
                     bar.inc(1);
                     bar.set_message(format!("frame {number}: {}", kind.name()));
@@ -280,7 +318,7 @@ pub fn main(arguments: &Arguments) -> Result<()> {
             return Err(error);
         }
     }
-    if let Some(path) = moving {
+    if let Some(path) = &moving {
         bar.set_message("dynamics");
         let told = &mut |done, frames| {
             bar.set_length(steps + frames);
@@ -304,6 +342,16 @@ pub fn main(arguments: &Arguments) -> Result<()> {
         for remark in &product.remarks {
             say(&format!("note: {remark}"))?;
         }
+    }
+    if flat {
+        notes.push(
+            "the box is flat: g(r), densities and S(Q) are those of a periodic slab in three \
+             dimensions, not of a sheet"
+                .into(),
+        );
+    }
+    for note in notes.iter().filter(|_| steps > 0) {
+        say(&format!("note: {note}"))?;
     }
     if used < all {
         say(&format!(

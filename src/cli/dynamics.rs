@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use fulgurite::analysis::motion::{TrajectoryDynamics, velocity_curves};
 use fulgurite::io::declared_units;
+use fulgurite::protocol::last_stage;
 use fulgurite::system::{UnitSystem, Units};
 use fulgurite::{Error, Result};
 
@@ -13,7 +14,8 @@ use super::say;
 
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// Trajectory: NetCDF, LAMMPS dump or extended XYZ
+    /// Trajectory (NetCDF, LAMMPS dump or extended XYZ), or a run directory: the last stage of its
+    /// trajectory.nc
     trajectory: PathBuf,
     /// Directory of the tables and pictures
     #[arg(long, value_name = "DIR")]
@@ -56,7 +58,15 @@ pub fn main(arguments: &Arguments) -> Result<()> {
             "choose another with --output",
         ));
     }
-    let units = match declared_units(&arguments.trajectory)? {
+    let mut path = arguments.trajectory.clone();
+    let mut window = arguments.window.as_deref().and_then(|w| Some([*w.first()?, *w.get(1)?]));
+    if path.is_dir() {
+        let (found, last) = last_stage(&path)?;
+        let [from, to] = *window.get_or_insert(last.window);
+        say(&format!("{}, stage {}: times {from} to {to}", found.display(), last.stage))?;
+        path = found;
+    }
+    let units = match declared_units(&path)? {
         _ if arguments.lj => UnitSystem::Lj,
         Some(units) => units,
         None => UnitSystem::Metal,
@@ -64,7 +74,7 @@ pub fn main(arguments: &Arguments) -> Result<()> {
     let units = Units::of(units);
     let options = TrajectoryDynamics {
         species: arguments.species.clone(),
-        window: arguments.window.as_deref().and_then(|w| Some([*w.first()?, *w.get(1)?])),
+        window,
         interval: arguments.interval,
         timestep: arguments.timestep,
         wave_vectors: arguments.wave_vectors.clone(),
@@ -74,7 +84,7 @@ pub fn main(arguments: &Arguments) -> Result<()> {
         distinct: arguments.distinct,
     };
     let bar = counting(None, "frames");
-    let result = options.read_with(&arguments.trajectory, &mut |done, all| {
+    let result = options.read_with(&path, &mut |done, all| {
         bar.set_length(all);
         bar.set_position(done);
     })?;
@@ -87,7 +97,7 @@ pub fn main(arguments: &Arguments) -> Result<()> {
         curves.write(output)?;
     }
     for species in &result.motion.species {
-        let Some(d) = &species.diffusion else { continue };
+        let Some(d) = species.diffusion.as_ref().filter(|_| !species.is_still()) else { continue };
         let error = d.coefficient.error.map_or(String::new(), |e| format!(" ± {e:.2e}"));
         let verdict = if d.is_diffusive() { "" } else { ": not diffusive, only a slope" };
         say(&format!(
@@ -97,6 +107,9 @@ pub fn main(arguments: &Arguments) -> Result<()> {
             if units.system == UnitSystem::Lj { "" } else { " Å²/ps" },
             d.exponent
         ))?;
+    }
+    for remark in result.remarks(&units) {
+        say(&format!("note: {remark}"))?;
     }
     say(&format!("{} frames, results in {}", result.frames, output.display()))
 }

@@ -12,10 +12,13 @@ use super::say;
 
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// Directories of runs: one is written its report.html again, several are compared
+    /// Directories of runs. One: its report.html is written again, with T_f and E_IS against the
+    /// quench rate and Arrhenius laws of diffusion where it has several members or branches.
+    /// Several, or one with --output: a comparison
     #[arg(required = true, value_name = "RUN")]
     runs: Vec<PathBuf>,
-    /// Directory of the comparison [default: comparison]
+    /// Directory of the comparison, of runs or of the members and branches of one: curves over each
+    /// other, S(Q) against size, transitions.csv [default for several runs: comparison]
     #[arg(long, value_name = "DIR")]
     output: Option<PathBuf>,
     /// Colour the atoms of a single run's page by numbers from a file: softness=FILE.npy

@@ -77,10 +77,13 @@ fn report(summary: &RunSummary, output: &std::path::Path) -> Result<()> {
             if let Some(fit) = &stage.fictive_temperature {
                 let unit = stage.units.get("temperature").map_or("", String::as_str);
                 let unit = if unit == "lj" { "" } else { unit };
-                say(&format!(
-                    "{name}fictive temperature of {}: {:.4} {unit}",
-                    stage.name, fit.break_at
-                ))?;
+                let line = if fit.clear {
+                    let value = fit.break_with_error();
+                    format!("{name}fictive temperature of {}: {value} {unit}", stage.name)
+                } else {
+                    format!("{name}U(T) of {} {}", stage.name, fit.verdict(unit))
+                };
+                say(line.trim_end())?;
             }
         }
         if let Some(last) = member.stages.iter().rev().find(|s| !s.bonds.is_empty()) {

@@ -200,7 +200,7 @@ pub enum StageKind {
         to: f64,
         /// Length in steps.
         steps: u64,
-        /// True for ramps: their U(T) gives the fictive temperature.
+        /// True for ramps; those downwards may give a fictive temperature by their U(T).
         ramp: bool,
         /// Snapshots: temperature and step within the stage.
         snapshots: Vec<(f64, u64)>,

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-use super::text::{decompressed, read_error};
+use super::text::{decompressed, read_error, shorten};
 use super::{StructureFormat, TrajectoryReader};
 use crate::error::{Error, Result};
 use crate::system::UnitSystem;
@@ -12,9 +12,49 @@ use crate::system::UnitSystem;
 /// Bytes in which a text file may say it.
 const BEGINNING: u64 = 1 << 16;
 
-/// The unit system that a file names: in the first line of LAMMPS data (LAMMPS writes `units = lj`
-/// there), as `ITEM: UNITS` of a dump, as the unit of length of extended XYZ or NetCDF. `None` where
-/// it names none, or another than `metal` and `lj`.
+/// From the units of a file to those of the program, where they are not the same already.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Conversion {
+    pub time: f64,
+    pub velocity: f64,
+    pub force: f64,
+}
+
+impl Conversion {
+    pub const NONE: Self = Self { time: 1.0, velocity: 1.0, force: 1.0 };
+    /// LAMMPS `real`: Å, fs, Å/fs, kcal/(mol Å); 1 kcal/mol = 4184 J/(N_A e) eV.
+    pub const REAL: Self = Self { time: 1e-3, velocity: 1e3, force: 4184.0 / 96_485.332_123 };
+
+    /// That of a unit style of LAMMPS (<https://docs.lammps.org/units.html>); `None` for a style that
+    /// is not understood.
+    pub fn of_style(style: &str) -> Option<Self> {
+        match style {
+            "metal" | "lj" => Some(Self::NONE),
+            "real" => Some(Self::REAL),
+            _ => None,
+        }
+    }
+}
+
+/// What there is to say of units that are not understood.
+pub(super) fn not_understood(units: &str) -> String {
+    format!("the units are `{}`; write the file in metal, real or lj units", shorten(units))
+}
+
+/// The unit style in the first line of LAMMPS data; `None` where none is named. LAMMPS writes
+/// `units = real` there, other programs whatever they like.
+pub(super) fn style_of_title(title: &str) -> Option<&str> {
+    let mut words = title.split(|c: char| c.is_whitespace() || c == ',' || c == '=');
+    words.find(|word| *word == "units")?;
+    let style = words.find(|word| !word.is_empty())?;
+    let known = ["lj", "real", "metal", "si", "cgs", "electron", "micro", "nano"];
+    known.contains(&style).then_some(style)
+}
+
+/// The unit system that a file names, as it is read: in the first line of LAMMPS data (LAMMPS writes
+/// `units = lj` there), as `ITEM: UNITS` of a dump, as the unit of length of extended XYZ or NetCDF.
+/// `real` is read as `metal`; other systems are refused where the file is read. `None` where a file
+/// names none.
 pub fn declared_units(path: impl AsRef<Path>) -> Result<Option<UnitSystem>> {
     let path = path.as_ref();
     let format = StructureFormat::from_path(path)?;
@@ -33,11 +73,7 @@ fn in_text(format: StructureFormat, text: &str) -> Option<UnitSystem> {
     let mut lines = text.lines();
     let first = lines.next()?;
     match format {
-        StructureFormat::LammpsData => {
-            let mut words = first.split(|c: char| c.is_whitespace() || c == ',' || c == '=');
-            words.find(|word| *word == "units")?;
-            named(words.find(|word| !word.is_empty())?)
-        }
+        StructureFormat::LammpsData => named(style_of_title(first)?),
         StructureFormat::LammpsDump if first.trim() == "ITEM: UNITS" => named(lines.next()?.trim()),
         StructureFormat::ExtendedXyz => {
             let (_, unit) = lines.next()?.split_once("length_unit=")?;
@@ -51,7 +87,7 @@ fn in_text(format: StructureFormat, text: &str) -> Option<UnitSystem> {
 pub(super) fn named(word: &str) -> Option<UnitSystem> {
     match word {
         "lj" => Some(UnitSystem::Lj),
-        "metal" | "Å" | "angstrom" => Some(UnitSystem::Metal),
+        "metal" | "real" | "Å" | "angstrom" | "Angstrom" => Some(UnitSystem::Metal),
         _ => None,
     }
 }
@@ -84,7 +120,9 @@ mod tests {
         for (format, text, wanted) in [
             (LammpsData, format!("{data}lj\n"), Some(UnitSystem::Lj)),
             (LammpsData, format!("{data}metal\n"), Some(UnitSystem::Metal)),
-            (LammpsData, format!("{data}real\n"), None),
+            (LammpsData, format!("{data}real\n"), Some(UnitSystem::Metal)),
+            (LammpsData, "a glass in units of its own\n".to_owned(), None),
+            (LammpsDump, "ITEM: UNITS\nreal\n".to_owned(), Some(UnitSystem::Metal)),
             (LammpsData, "units".to_owned(), None),
             (LammpsData, "a glass\n\nunits lj\n".to_owned(), None),
             (LammpsDump, "ITEM: UNITS\nlj\n".to_owned(), Some(UnitSystem::Lj)),

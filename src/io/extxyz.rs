@@ -379,7 +379,8 @@ impl Rows {
         let sized = has(Content::Diameter) || has(Content::Radius);
         structure.diameters = sized.then_some(self.diameters);
         let forces = has(Content::Force).then_some(self.forces);
-        Ok(Frame { step: comment.step, time: comment.time, forces, structure })
+        let unwrapped = has(Content::Image);
+        Ok(Frame { step: comment.step, time: comment.time, forces, unwrapped, structure })
     }
 }
 

@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::io::{self, BufRead, Write};
 use std::path::Path;
 
+use super::declared_units::{Conversion, not_understood, style_of_title};
 use super::text::{Lines, Place, assemble, cautious, checked_box, shorten};
 use crate::error::{Error, Result};
 use crate::system::{Species, Structure, UnitSystem, standard_mass, symbol_of_mass};
@@ -107,10 +108,17 @@ struct Atoms {
 ///
 /// Species are named by the comments of `Masses`, by `Atom Type Labels`, by the element whose
 /// standard weight is within 0.01 of the mass (a mass of exactly 1 is taken as reduced units),
-/// or else `type1`, `type2`, ….
+/// or else `type1`, `type2`, …. Velocities of a file whose first line says `units = real` are
+/// converted to metal units.
 pub fn read_lammps_data<R: BufRead>(reader: R, path: &Path) -> Result<Structure> {
     let mut lines = Lines::new(reader, path);
-    lines.expect_line("its title line")?;
+    let title = lines.expect_line("its title line")?;
+    let conversion = match style_of_title(title.text) {
+        Some(style) => {
+            Conversion::of_style(style).ok_or_else(|| title.place.error(not_understood(style)))?
+        }
+        None => Conversion::NONE,
+    };
     let header = read_header(&mut lines)?;
     let count =
         header.atoms.ok_or_else(|| lines.place().error("the header has no `atoms` line"))?;
@@ -163,7 +171,9 @@ pub fn read_lammps_data<R: BufRead>(reader: R, path: &Path) -> Result<Structure>
             .map_err(|e| end.locate(e))?;
     structure.charges = atoms.has_charge.then_some(atoms.charges);
     if let Some(rows) = velocities {
-        structure.velocities = Some(ordered_velocities(&rows, &index, end)?);
+        let mut velocities = ordered_velocities(&rows, &index, end)?;
+        velocities.as_flattened_mut().iter_mut().for_each(|v| *v *= conversion.velocity);
+        structure.velocities = Some(velocities);
     }
     structure.ids = atoms.ids;
     Ok(structure)

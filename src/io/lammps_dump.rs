@@ -2,12 +2,14 @@
 //!
 //! Format: <https://docs.lammps.org/dump.html>. The bounds of a triclinic box are those of its
 //! bounding box: `xlo_bound = xlo + min(0, xy, xz, xy+xz)` and so on
-//! (<https://docs.lammps.org/Howto_triclinic.html>).
+//! (<https://docs.lammps.org/Howto_triclinic.html>). Frames of a dump that says `real` units are
+//! converted to metal units; it says so once, before the first frame.
 
 use std::io::{self, BufRead, Write};
 use std::path::Path;
 
 use super::Frame;
+use super::declared_units::{Conversion, not_understood};
 use super::text::{Lines, Place, assemble, cautious, checked_box, shorten};
 use crate::error::Result;
 use crate::system::{SimulationBox, Species, Structure, UnitSystem};
@@ -18,6 +20,7 @@ const MOST_TYPES: u16 = u16::MAX - 1;
 /// Reads the frames of a dump, one at a time. After an error there are no more frames.
 pub struct DumpReader<R> {
     lines: Lines<R>,
+    conversion: Conversion,
     failed: bool,
 }
 
@@ -39,17 +42,21 @@ enum Column {
     Ignored,
 }
 
-/// Whether the file's coordinates are wrapped (x), unwrapped (xu), or scaled (xs, xsu).
+/// What the coordinates of a frame are.
 #[derive(Clone, Copy, PartialEq)]
 struct Columns {
+    /// Parts of the box (xs, xsu).
     scaled: bool,
+    /// Wrapped, with image flags beside them.
     images: bool,
+    /// With the crossings of the box: image flags, or xu, xsu.
+    unwrapped: bool,
 }
 
 impl<R: BufRead> DumpReader<R> {
     /// Reads from a (decompressed) reader; `path` is only for messages.
     pub fn new(reader: R, path: &Path) -> Self {
-        Self { lines: Lines::new(reader, path), failed: false }
+        Self { lines: Lines::new(reader, path), conversion: Conversion::NONE, failed: false }
     }
 
     fn frame(&mut self) -> Result<Option<Frame>> {
@@ -79,10 +86,14 @@ impl<R: BufRead> DumpReader<R> {
                 }
                 "TIME" => {
                     let line = self.lines.expect_line("the time")?;
-                    time = Some(line.place.number(Some(line.text.trim()), "the time")?);
+                    let read = line.place.number(Some(line.text.trim()), "the time")?;
+                    time = Some(read * self.conversion.time);
                 }
                 "UNITS" => {
-                    self.lines.expect_line("the units")?;
+                    let line = self.lines.expect_line("the units")?;
+                    let style = line.text.trim();
+                    self.conversion = Conversion::of_style(style)
+                        .ok_or_else(|| line.place.error(not_understood(style)))?;
                 }
                 "NUMBER OF ATOMS" => {
                     let line = self.lines.expect_line("the number of atoms")?;
@@ -170,9 +181,15 @@ impl<R: BufRead> DumpReader<R> {
         structure.diameters =
             (has(Column::Diameter) || has(Column::Radius)).then_some(rows.diameters);
         let complete = |column: fn(usize) -> Column| (0..3).all(|k| has(column(k)));
-        structure.velocities = complete(Column::Velocity).then_some(rows.velocities);
-        let forces = complete(Column::Force).then_some(rows.forces);
-        Ok(Frame { step, time, forces, structure })
+        let scaled = |mut rows: Vec<[f64; 3]>, by: f64| {
+            rows.as_flattened_mut().iter_mut().for_each(|x| *x *= by);
+            rows
+        };
+        let Conversion { velocity, force, .. } = self.conversion;
+        structure.velocities =
+            complete(Column::Velocity).then(|| scaled(rows.velocities, velocity));
+        let forces = complete(Column::Force).then(|| scaled(rows.forces, force));
+        Ok(Frame { step, time, forces, unwrapped: layout.unwrapped, structure })
     }
 }
 
@@ -244,7 +261,7 @@ fn parse_columns(words: &str, place: Place<'_>) -> Result<(Vec<Column>, Columns)
     }
     let wrapped = !set[0].ends_with('u');
     let images = wrapped && (0..3).all(|k| columns.contains(&Column::Image(k)));
-    Ok((columns, Columns { scaled, images }))
+    Ok((columns, Columns { scaled, images, unwrapped: images || !wrapped }))
 }
 
 /// The columns of a frame as they are read.

@@ -77,6 +77,9 @@ pub struct Frame {
     pub time: Option<f64>,
     /// Forces (metal: eV/Å), if the file has them.
     pub forces: Option<Vec<[f64; 3]>>,
+    /// Whether the file says how often each atom has crossed the box, by image flags or unwrapped
+    /// coordinates. Otherwise images only say how far outside of the box an atom was written.
+    pub unwrapped: bool,
     /// The atoms.
     pub structure: Structure,
 }
@@ -152,6 +155,8 @@ fn frames_from<'a, R: Read + 'a>(
                 step: None,
                 time: None,
                 forces: None,
+                // A single moment has no paths.
+                unwrapped: false,
                 structure,
             });
             Box::new(std::iter::once(frame))

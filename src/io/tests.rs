@@ -120,6 +120,75 @@ fn diameters_and_unknown_masses() {
 const DATA: &str = "title\n\n2 atoms\n2 atom types\n0 4 xlo xhi\n0 4 ylo yhi\n0 4 zlo zhi\n";
 
 #[test]
+fn real_units_are_converted_and_others_refused() {
+    let directory = tempfile::tempdir().expect("a directory");
+    // Once, before the first frame, as LAMMPS writes it.
+    let dump = |units: &str| {
+        let frame = |time: f64| {
+            format!(
+                "ITEM: TIMESTEP\n0\nITEM: TIME\n{time}\nITEM: NUMBER OF ATOMS\n1\n\
+                 ITEM: BOX BOUNDS pp pp pp\n0 9\n0 9\n0 9\n\
+                 ITEM: ATOMS id element x y z vx vy vz fx fy fz\n1 O 1 2 3 0.001 0 0 23.060548 0 0\n"
+            )
+        };
+        format!("ITEM: UNITS\n{units}\n{}{}", frame(0.0), frame(500.0))
+    };
+    let path = directory.path().join("x.lammpstrj");
+    for (units, time, velocity, force) in
+        [("real", 0.5, 1.0, 1.0), ("metal", 500.0, 0.001, 23.060548)]
+    {
+        std::fs::write(&path, dump(units)).expect("written");
+        let last = read_frames(&path).expect("opened").last().expect("frames").expect("read");
+        assert!((last.time.expect("a time") - time).abs() < 1e-12, "{:?}", last.time);
+        assert!((last.structure.velocities.expect("there")[0][0] - velocity).abs() < 1e-12);
+        assert!((last.forces.expect("there")[0][0] - force).abs() < 1e-6 * force);
+        assert!((last.structure.positions[0][2] - 3.0).abs() < 1e-12);
+    }
+    std::fs::write(&path, dump("nano")).expect("written");
+    let error = read_frames(&path).expect("opened").next().expect("a frame").expect_err("nano");
+    assert!(error.to_string().contains("the units are `nano`"), "{error}");
+    assert_eq!(error.exit_code(), 2);
+
+    let data = |units: &str| {
+        let body = DATA.strip_prefix("title").expect("a title");
+        format!(
+            "LAMMPS data file via write_data, timestep = 5, units = {units}{body}\n\
+             Atoms # atomic\n\n1 1 1 1 1\n2 2 2 2 2\n\nVelocities\n\n1 0.001 0 0\n2 0 0 0\n"
+        )
+    };
+    let read = |units: &str| parse(&data(units), StructureFormat::LammpsData);
+    for (units, velocity) in [("real", 1.0), ("metal", 0.001), ("my own", 0.001)] {
+        let found = read(units).expect("read").velocities.expect("there")[0][0];
+        assert!((found - velocity).abs() < 1e-12, "{units}: {found}");
+    }
+    assert_eq!(line_of(read("electron")), 1);
+}
+
+#[test]
+fn femtoseconds_of_netcdf_are_converted() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("x.nc");
+    write_structure(&path, &tilted(), UnitSystem::Metal).expect("written");
+    let replaced = |from: &[u8], to: &[u8]| {
+        let mut bytes = std::fs::read(&path).expect("read");
+        let found: Vec<usize> =
+            (0..bytes.len() - from.len()).filter(|&i| bytes[i..].starts_with(from)).collect();
+        assert!(!found.is_empty());
+        for at in found {
+            bytes[at..at + from.len()].copy_from_slice(to);
+        }
+        TrajectoryReader::from_bytes(bytes, &path)
+    };
+    let wanted = tilted().velocities.expect("there");
+    let mut reader = replaced(b"picosecond", b"fs        ").expect("opened");
+    assert_eq!(reader.units(), Some(UnitSystem::Metal));
+    let found = reader.frame(0).expect("read").structure.velocities.expect("there");
+    assert!((found[0][0] - 1e3 * wanted[0][0]).abs() < 1e-9, "{:?}", found[0]);
+    let Err(error) = replaced(b"angstrom", b"Bohr    ") else { panic!("bohr is no angstrom") };
+    assert!(error.to_string().contains("the units are `Bohr`"), "{error}");
+}
+
+#[test]
 fn frames_come_in_the_order_of_the_first() {
     let frame = |rows: &str, atoms: usize| {
         format!(

@@ -12,7 +12,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{BufReader, Cursor, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use super::declared_units::named;
+use super::declared_units::{Conversion, named, not_understood};
 use super::netcdf::{Attribute, Header, Kind, RECORD_COUNT_OFFSET, Variable};
 use super::text::{assemble, checked_box, read_error};
 use super::{Frame, write_atomically};
@@ -347,6 +347,7 @@ pub struct TrajectoryReader {
     ids: Option<Vec<f64>>,
     charges: Option<Vec<f64>>,
     diameters: Option<Vec<f64>>,
+    conversion: Conversion,
 }
 
 impl TrajectoryReader {
@@ -378,10 +379,12 @@ impl TrajectoryReader {
             ids: None,
             charges: None,
             diameters: None,
+            conversion: Conversion::NONE,
         };
         if atoms == 0 || reader.header.find("coordinates").is_none() {
             return Err(reader.error("there are no `coordinates` of atoms"));
         }
+        reader.conversion = reader.conversion()?;
         reader.read_species()?;
         reader.ids = reader.per_atom("atom_id")?;
         reader.charges = reader.per_atom("charge")?;
@@ -401,8 +404,44 @@ impl TrajectoryReader {
 
     /// The unit system, as far as the unit of the coordinates tells it.
     pub fn units(&self) -> Option<UnitSystem> {
-        let attributes = &self.header.find("coordinates")?.attributes;
-        named(&attributes.iter().find(|a| a.name == "units")?.as_text())
+        named(&self.unit_of("coordinates").or_else(|| self.unit_of("cell_lengths"))?)
+    }
+
+    fn unit_of(&self, variable: &str) -> Option<String> {
+        let attributes = &self.header.find(variable)?.attributes;
+        let text = attributes.iter().find(|a| a.name == "units")?.as_text();
+        Some(text.trim_matches(['\0', ' ']).to_owned())
+    }
+
+    /// By the units the variables name; LAMMPS names those of lengths and times, and femtoseconds for
+    /// its `real` units only.
+    fn conversion(&self) -> Result<Conversion> {
+        let length = self.unit_of("coordinates").or_else(|| self.unit_of("cell_lengths"));
+        let others =
+            ["bohr", "meter", "centimeter", "nanometer", "micrometer", "m", "cm", "nm", "um"];
+        if let Some(length) = length.filter(|l| others.contains(&l.to_lowercase().as_str())) {
+            return Err(self.error(not_understood(&length)));
+        }
+        let is_femto = |unit: &str| unit.contains("femtosecond") || unit.ends_with("fs");
+        let femtoseconds = self.unit_of("time").is_some_and(|unit| is_femto(&unit));
+        if !femtoseconds {
+            return Ok(Conversion::NONE);
+        }
+        let velocity = match self.unit_of("velocities") {
+            Some(unit) if !is_femto(&unit) => 1.0,
+            _ => Conversion::REAL.velocity,
+        };
+        Ok(Conversion { velocity, ..Conversion::REAL })
+    }
+
+    /// Step and time of frame `frame`, counted from 0, without its atoms.
+    pub fn moment(&mut self, frame: u64) -> Result<(Option<u64>, Option<f64>)> {
+        if frame >= self.frames() {
+            return Err(self.error(format!("there is no frame {frame}")));
+        }
+        let time = self.numbers("time", frame, 1)?.map(|t| t[0] * self.conversion.time);
+        let step = self.numbers("step", frame, 1)?.map(|s| s[0] as u64);
+        Ok((step, time))
     }
 
     /// Reads frame `frame`, counted from 0.
@@ -416,17 +455,22 @@ impl TrajectoryReader {
         };
         let assembled = assemble(cell, self.species.clone(), self.kinds.clone(), positions, None);
         let mut structure = assembled.map_err(|e| self.error(format!("frame {frame}: {e}")))?;
-        structure.velocities = self.vectors("velocities", frame)?;
+        let Conversion { velocity, force, .. } = self.conversion;
+        let scaled = |mut rows: Vec<[f64; 3]>, by: f64| {
+            rows.as_flattened_mut().iter_mut().for_each(|x| *x *= by);
+            rows
+        };
+        structure.velocities = self.vectors("velocities", frame)?.map(|v| scaled(v, velocity));
         structure.check_finite().map_err(|e| self.error(format!("frame {frame}: {e}")))?;
-        let forces = self.vectors("forces", frame)?;
+        let forces = self.vectors("forces", frame)?.map(|f| scaled(f, force));
         if let Some(ids) = &self.ids {
             structure.ids = ids.iter().map(|&id| id as u64).collect();
         }
         structure.charges.clone_from(&self.charges);
         structure.diameters.clone_from(&self.diameters);
-        let time = self.numbers("time", frame, 1)?.map(|t| t[0]);
-        let step = self.numbers("step", frame, 1)?.map(|s| s[0] as u64);
-        Ok(Frame { step, time, forces, structure })
+        let (step, time) = self.moment(frame)?;
+        // Neither the convention nor LAMMPS says whether coordinates are wrapped.
+        Ok(Frame { step, time, forces, unwrapped: false, structure })
     }
 
     fn error(&self, what: impl Into<String>) -> Error {

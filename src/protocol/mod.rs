@@ -35,6 +35,7 @@ mod record;
 mod runner;
 mod sampler;
 mod stage;
+mod stage_frames;
 mod start;
 mod summary;
 
@@ -46,6 +47,7 @@ pub use inherent::inherent_structure_energy_of;
 pub(crate) use inherent::{at_rest, descend};
 pub use record::{BondRecord, MemoryRecord, MinimizationRecord, StageMeans, StageRecord};
 pub use runner::run;
+pub use stage_frames::{StageFrames, last_stage, stage_frames};
 pub use start::{check_overlaps, initial_structure, member_structure};
 pub use summary::{Check, MemberSummary, RunSummary};
 

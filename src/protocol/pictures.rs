@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use super::files::ThermoRow;
-use crate::analysis::curves::{SIZE, significant, unit_of};
+use crate::analysis::curves::{SIZE, unit_of};
 use crate::analysis::{PairRdf, TwoLines};
 use crate::error::Result;
 use crate::plot::Figure;
@@ -19,48 +19,44 @@ fn sized(title: &str, x: String, y: impl Into<String>) -> Figure {
     Figure::new(title, x, y).size(SIZE.0, SIZE.1)
 }
 
-/// Potential energy per atom: against time, or for ramps against temperature, with the lines that
-/// meet at the fictive temperature.
+/// Potential energy per atom: against time, or for ramps against temperature, averaged points with
+/// the two lines through them where there are any.
 pub(super) fn energy(
     path: &Path,
     rows: &[ThermoRow],
     units: &Units,
     atoms: f64,
-    ramp: bool,
+    ramp: Option<&[(f64, f64)]>,
     fit: Option<&TwoLines>,
 ) -> Result<()> {
     if rows.len() < 2 {
         return Ok(());
     }
     let y = label("potential energy per atom", "energy", units);
-    let points = |x: fn(&ThermoRow) -> f64| {
-        rows.iter().map(|r| (x(r), r.potential / atoms)).collect::<Vec<_>>()
-    };
-    if !ramp {
+    let Some(points) = ramp else {
         return sized("Potential energy", label("time", "time", units), y)
-            .line("", points(|r| r.time))
+            .line("", rows.iter().map(|r| (r.time, r.potential / atoms)).collect())
             .write(path);
-    }
-    let x = label("target temperature", "temperature", units);
+    };
+    let x = label("temperature", "temperature", units);
     let mut figure =
-        Figure::new("Potential energy on the ramp", x, y).line("U(T)", points(|r| r.target));
+        Figure::new("Potential energy on the ramp", x, y).line("U(T)", points.to_vec());
     if let Some(fit) = fit {
-        let mean = |f: &dyn Fn(&ThermoRow) -> f64, below: bool| {
-            let chosen: Vec<f64> =
-                rows.iter().filter(|r| (r.target < fit.break_at) == below).map(f).collect();
-            chosen.iter().sum::<f64>() / chosen.len() as f64
-        };
         // Least squares lines go through the mean point of their side.
         for (below, slope) in [(true, fit.slope_below), (false, fit.slope_above)] {
-            let (t, u) = (mean(&|r| r.target, below), mean(&|r| r.potential / atoms, below));
-            let ends = rows.iter().map(|r| r.target).filter(|t| (*t < fit.break_at) == below);
+            let side: Vec<(f64, f64)> =
+                points.iter().copied().filter(|p| (p.0 < fit.break_at) == below).collect();
+            let mean = |of: fn(&(f64, f64)) -> f64| {
+                side.iter().map(of).sum::<f64>() / side.len().max(1) as f64
+            };
+            let (t, u) = (mean(|p| p.0), mean(|p| p.1));
             let (low, high) =
-                ends.fold((fit.break_at, fit.break_at), |e, t| (e.0.min(t), e.1.max(t)));
+                side.iter().fold((fit.break_at, fit.break_at), |e, p| (e.0.min(p.0), e.1.max(p.0)));
             let line = [low, high].map(|x| (x, u + slope * (x - t)));
-            let name = if below {
-                String::new()
-            } else {
-                format!("break at {}", significant(fit.break_at))
+            let name = match (below, fit.clear) {
+                (true, _) => String::new(),
+                (false, true) => format!("break at {}", fit.break_with_error()),
+                (false, false) => format!("no clear break; cross at {}", fit.break_with_error()),
             };
             figure = figure.dashed(name, line.to_vec());
         }

@@ -45,7 +45,7 @@ pub struct StageRecord {
     pub splice_visits: Option<u64>,
     /// Whether the potential energy has settled (not for ramps).
     pub plateau: Option<Plateau>,
-    /// Break of the potential energy against the target temperature (ramps): T_f.
+    /// Break of the potential energy against temperature (ramps downwards): T_f where it is clear.
     pub fictive_temperature: Option<TwoLines>,
     /// What is left of the structure at the start of the stage.
     pub memory: Option<MemoryRecord>,
@@ -204,9 +204,10 @@ pub(super) fn finish_dynamics(finished: &Finished<'_>) -> Result<StageRecord> {
         finished.plan.analysis.displacement_bin,
     );
     write_displacements(finished, &histogram)?;
-    let fit = if finished.ramp { fictive_temperature(&rows, atoms) } else { None };
+    let ramp = finished.ramp.then(|| energies_of_temperature(&rows, atoms));
+    let fit = ramp.as_deref().filter(|_| cools(&rows)).and_then(energy_break);
     let energy = finished.results.join("energy.svg");
-    pictures::energy(&energy, &rows, units, atoms, finished.ramp, fit.as_ref())?;
+    pictures::energy(&energy, &rows, units, atoms, ramp.as_deref(), fit.as_ref())?;
     pictures::temperature(&finished.results.join("temperature.svg"), &rows, units)?;
     let diffusion = write_dynamics(finished)?;
     pictures::radial(&finished.results.join("rdf.svg"), &partials, units)?;
@@ -262,21 +263,35 @@ fn means(rows: &[ThermoRow], atoms: f64) -> Option<StageMeans> {
     })
 }
 
-/// T_f from U(T), averaged in about sixty bins of the target temperature first so that the
-/// thermal noise of single rows does not decide where the break is.
-fn fictive_temperature(rows: &[ThermoRow], atoms: f64) -> Option<TwoLines> {
+/// U(T) of a ramp in about sixty points, so that the thermal noise of single rows does not decide
+/// where the break is. T is the target and how far the atoms are behind it, the lag averaged over a
+/// sixth of the ramp around each point: thermal fluctuations of the kinetic energy, against which
+/// those of U are turned, are no lag.
+fn energies_of_temperature(rows: &[ThermoRow], atoms: f64) -> Vec<(f64, f64)> {
     let size = rows.len().div_ceil(60).max(1);
-    let points: Vec<(f64, f64)> = rows
-        .chunks(size)
-        .map(|chunk| {
-            let n = chunk.len() as f64;
-            (
-                chunk.iter().map(|r| r.target).sum::<f64>() / n,
-                chunk.iter().map(|r| r.potential).sum::<f64>() / n / atoms,
-            )
-        })
-        .collect();
-    fit_two_lines(&points)
+    let mean = |chunk: &[ThermoRow], of: &dyn Fn(&ThermoRow) -> f64| {
+        chunk.iter().map(of).sum::<f64>() / chunk.len() as f64
+    };
+    let chunks: Vec<&[ThermoRow]> = rows.chunks(size).collect();
+    let lags: Vec<f64> = chunks.iter().map(|c| mean(c, &|r| r.temperature - r.target)).collect();
+    let reach = chunks.len() / 12;
+    let lag = |k: usize| {
+        let near = &lags[k.saturating_sub(reach)..(k + reach + 1).min(lags.len())];
+        near.iter().sum::<f64>() / near.len() as f64
+    };
+    (0..)
+        .zip(&chunks)
+        .map(|(k, c)| (mean(c, &|r| r.target) + lag(k), mean(c, &|r| r.potential) / atoms))
+        .collect()
+}
+
+fn cools(rows: &[ThermoRow]) -> bool {
+    matches!((rows.first(), rows.last()), (Some(first), Some(last)) if last.target < first.target)
+}
+
+/// A melt has more ways to take up energy than its glass: U(T) is steeper above the break.
+fn energy_break(points: &[(f64, f64)]) -> Option<TwoLines> {
+    fit_two_lines(points).filter(|fit| fit.slope_above > fit.slope_below)
 }
 
 fn memory(finished: &Finished<'_>, moved: &[[f64; 3]]) -> MemoryRecord {
@@ -441,4 +456,54 @@ fn write_displacements(finished: &Finished<'_>, histogram: &DisplacementHistogra
         }
         Ok(())
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A quench with a break of U at 2000 for the atoms, which are `lag` behind the target.
+    fn quench(lag: f64) -> Vec<ThermoRow> {
+        (0..600)
+            .map(|k| {
+                let target = 4000.0 - 6.0 * f64::from(k);
+                // Kinetic energy that fluctuates is taken from the potential energy.
+                let wave = 20.0 * f64::from(k).sin();
+                let temperature = target + lag;
+                let potential =
+                    100.0 * (1e-4 * temperature + 1e-4 * (temperature - 2000.0).max(0.0));
+                ThermoRow {
+                    time: f64::from(k),
+                    target,
+                    temperature: temperature + wave,
+                    potential: potential - 1e-3 * wave,
+                    conserved: 0.0,
+                    pressure: 0.0,
+                }
+            })
+            .collect()
+    }
+
+    #[test]
+    fn the_break_is_at_the_temperature_of_the_atoms() {
+        for lag in [0.0, 500.0] {
+            let rows = quench(lag);
+            let fit = energy_break(&energies_of_temperature(&rows, 100.0)).expect("a break");
+            assert!((fit.break_at - 2000.0).abs() < 20.0, "{lag}: {fit:?}");
+            assert!(fit.clear && fit.break_error.is_some_and(|e| e < 30.0), "{fit:?}");
+        }
+    }
+
+    #[test]
+    fn only_ramps_downwards_that_flatten_break() {
+        let mut rows = quench(0.0);
+        assert!(cools(&rows));
+        rows.reverse();
+        assert!(!cools(&rows) && !cools(&rows[..1]) && !cools(&[]));
+        // Steeper below than above is no glass.
+        for row in &mut rows {
+            row.potential = -row.potential;
+        }
+        assert!(energy_break(&energies_of_temperature(&rows, 100.0)).is_none());
+    }
 }

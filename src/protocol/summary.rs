@@ -189,7 +189,10 @@ fn means(members: &[MemberSummary]) -> BTreeMap<String, BTreeMap<String, Mean>> 
                 note("pressure", means.pressure);
             }
             if let Some(fit) = &stage.fictive_temperature {
-                note("fictive_temperature", fit.break_at);
+                note("energy_break", fit.break_at);
+                if fit.clear {
+                    note("fictive_temperature", fit.break_at);
+                }
             }
             for (species, value) in &stage.mean_squared_displacement {
                 note(&format!("mean_squared_displacement/{species}"), *value);

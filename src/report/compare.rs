@@ -4,18 +4,17 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::material::groups;
-use super::page::{Page, number, with_error};
+use super::laws::{diffusion, rates};
+use super::page::Page;
 use super::run::{RunFiles, directories, unit, valued};
 use super::table::Table;
-use super::transitions::{Transition, grouped, write_table};
-use crate::analysis::curves::{Curve, Curves, Quantity, SIZE, significant};
-use crate::analysis::motion::{Arrhenius, arrhenius, temperatures};
+use super::transitions::{Transition, write_table};
+use crate::analysis::curves::{Curve, Curves, Quantity, SIZE, number, significant};
+use crate::analysis::motion::Arrhenius;
 use crate::error::{Error, Result};
 use crate::io::write_atomically;
 use crate::plot::Figure;
 use crate::protocol::StageRecord;
-use crate::system::Units;
 
 /// Curves of more runs than this cannot be told apart.
 const MOST_CURVES: usize = 16;
@@ -49,9 +48,9 @@ pub fn compare(
     scattering(&mut page, runs, transitions, directory)?;
     page.section("Dynamics");
     overlay(&mut page, runs, "mean-square-displacement.csv", "⟨Δr²⟩ ", "⟨Δr²⟩", [true, true])?;
-    let found = diffusion(&mut page, runs, transitions, directory)?;
+    let found = diffusion(&mut page, runs, transitions, Some(directory))?;
     page.section("Transitions");
-    rates(&mut page, runs, transitions, directory)?;
+    rates(&mut page, runs, transitions, Some(directory))?;
     write_table(directory, transitions)?;
     let path = directory.join("report.html");
     let text = page.finish();
@@ -60,7 +59,7 @@ pub fn compare(
 }
 
 /// Members with the names that curves and rows have: those of transitions, in the same order.
-fn members(
+pub(super) fn members(
     runs: &[RunFiles],
 ) -> impl Iterator<Item = (&RunFiles, &crate::protocol::MemberSummary, String)> {
     let several = runs.len() > 1;
@@ -118,9 +117,9 @@ fn overview(page: &mut Page, runs: &[RunFiles], transitions: &[Transition]) {
             point.atoms.to_string(),
             point.seed.to_string(),
             point.rate.map_or_else(dash, significant),
-            point.fictive_temperature.map_or_else(dash, |t| {
+            point.energy_break.filter(|b| b.clear).map_or_else(dash, |b| {
                 let unit = stage.as_ref().map_or(String::new(), |s| unit(s, "temperature"));
-                valued(&significant(t), &unit)
+                valued(&b.break_with_error(), &unit)
             }),
             with(means.map(|m| m.potential_energy_per_atom), "energy"),
             with(point.inherent_structure_energy, "energy"),
@@ -237,170 +236,6 @@ fn scattering(
     page.drawn(&[(figure, caption.to_owned())])
 }
 
-fn first_stage(runs: &[RunFiles]) -> Option<&StageRecord> {
+pub(super) fn first_stage(runs: &[RunFiles]) -> Option<&StageRecord> {
     runs.iter().flat_map(|r| &r.summary.members).flat_map(|m| &m.stages).next()
-}
-
-/// Diffusion coefficients against temperature, with an Arrhenius law for each species of each
-/// material.
-fn diffusion(
-    page: &mut Page,
-    runs: &[RunFiles],
-    transitions: &[Transition],
-    directory: &Path,
-) -> Result<BTreeMap<String, Arrhenius>> {
-    let mut points: BTreeMap<String, Vec<(f64, f64, f64)>> = BTreeMap::new();
-    let materials = groups(transitions, false);
-    for (index, (_, member, _)) in members(runs).enumerate() {
-        let material = materials.iter().find(|g| g.members.contains(&index));
-        let material = material.map_or("", |g| g.label.as_str());
-        for stage in member.stages.iter().chain(&member.branches) {
-            let Some(means) = &stage.means else { continue };
-            // A ramp has no temperature of its own, and friction slows what it is to measure.
-            if stage.kind == "ramp" || stage.friction_time.is_some() {
-                continue;
-            }
-            for (species, d) in &stage.diffusion {
-                if d.is_diffusive() && d.coefficient.value > 0.0 {
-                    let error = d.coefficient.error.unwrap_or(0.0);
-                    let name = match material {
-                        "" => species.clone(),
-                        material => format!("{species} ({material})"),
-                    };
-                    let point = (means.temperature, d.coefficient.value, error);
-                    points.entry(name).or_default().push(point);
-                }
-            }
-        }
-    }
-    let mut fits = BTreeMap::new();
-    let Some(stage) = first_stage(runs) else { return Ok(fits) };
-    if points.is_empty() {
-        page.note(
-            "No stage at a constant temperature diffuses: no mean squared displacement has an exponent \
-             from 0.8 to 1.2. Stages under Langevin friction, which slows diffusion, do not count.",
-        );
-        return Ok(fits);
-    }
-    let metal = !unit(stage, "temperature").is_empty();
-    let (units, scale) = if metal { (Units::METAL, 1000.0) } else { (Units::LJ, 1.0) };
-    let x = if metal { "1000/T (1/K)" } else { "1/T" };
-    let y = if metal { "D (Å²/ps)" } else { "D" };
-    let mut figure = Figure::new("Diffusion", x, y).size(SIZE.0, SIZE.1).log_y();
-    let mut rows = Vec::new();
-    for (index, (species, found)) in points.iter().enumerate() {
-        let values = found.iter().map(|p| (scale / p.0, p.1)).collect();
-        let errors = found.iter().map(|p| p.2).collect();
-        let before = 2 * index;
-        figure = figure.markers_with_errors(species.as_str(), values, errors);
-        let fit = arrhenius(found, units.boltzmann);
-        let (low, high) = found
-            .iter()
-            .fold((f64::INFINITY, 0.0_f64), |r, p| (r.0.min(1.0 / p.0), r.1.max(1.0 / p.0)));
-        let line = fit.map_or_else(Vec::new, |fit| {
-            [low, high]
-                .map(|b| (scale * b, fit.prefactor * (-fit.energy * b / units.boltzmann).exp()))
-                .to_vec()
-        });
-        figure = figure.dashed("", line).same_color_as(before);
-        if let Some(fit) = fit {
-            rows.push(vec![
-                species.clone(),
-                temperatures(found.iter().map(|p| p.0)).to_string(),
-                with_error(fit.energy, Some(fit.energy_error)),
-                with_error(fit.prefactor.ln(), Some(fit.log_prefactor_error)),
-                number(fit.residual),
-            ]);
-            fits.insert(species.clone(), fit);
-        }
-    }
-    figure.write(directory.join("arrhenius.svg"))?;
-    write_atomically(directory.join("diffusion.csv"), |w| {
-        writeln!(w, "species,temperature{},{y},error of D", if metal { " (K)" } else { "" })?;
-        for (species, found) in &points {
-            for (t, d, error) in found {
-                writeln!(w, "\"{species}\",{t:.4},{d:.6e},{error:.3e}")?;
-            }
-        }
-        Ok(())
-    })?;
-    let caption = "Straight where one barrier decides; dashed the Arrhenius law where there are \
-                   three temperatures. Stages that do not diffuse are left out, as are ramps and \
-                   stages under Langevin friction, which slows diffusion.";
-    page.drawn(&[(figure, caption.to_owned())])?;
-    if !rows.is_empty() {
-        let energy = if metal { "activation energy (eV)" } else { "activation energy" };
-        let header = ["species", "temperatures", energy, "ln(prefactor)", "rms residual of ln D"]
-            .map(str::to_owned);
-        page.table(&header, &rows);
-    }
-    Ok(fits)
-}
-
-/// Fictive temperature and inherent-structure energy against the quench rate.
-fn rates(
-    page: &mut Page,
-    runs: &[RunFiles],
-    transitions: &[Transition],
-    directory: &Path,
-) -> Result<()> {
-    let metal = first_stage(runs).is_some_and(|s| !unit(s, "temperature").is_empty());
-    let with = |unit: &str| if metal { unit.to_owned() } else { String::new() };
-    let mut drawn = Vec::new();
-    let materials = groups(transitions, true);
-    let quench_rate = Quantity::new("quench rate", with("K/ps"));
-    for (name, title, quantity, pick, caption) in [
-        (
-            "fictive-temperature",
-            "Fictive temperature",
-            Quantity::new("T_f", with("K")),
-            (|t| t.fictive_temperature) as fn(&Transition) -> Option<f64>,
-            "Slower quenches stay in equilibrium longer: T_f falls about in proportion to the \
-             logarithm of the rate.",
-        ),
-        (
-            "inherent-structure-energy",
-            "Inherent-structure energy per atom",
-            Quantity::new("E_IS/N", with("eV")),
-            |t| t.inherent_structure_energy,
-            "Slower quenches end in deeper minima.",
-        ),
-    ] {
-        let mut figure =
-            Figure::new(title, quench_rate.label(), quantity.label()).size(SIZE.0, SIZE.1).log_x();
-        let mut rows = Vec::new();
-        let mut counts = 0;
-        for group in &materials {
-            let of = group.members.iter().map(|&m| &transitions[m]);
-            let points: Vec<(f64, f64)> = of.filter_map(|t| Some((t.rate?, pick(t)?))).collect();
-            let means = grouped(&points);
-            if means.is_empty() {
-                continue;
-            }
-            let errors = means.iter().map(|m| m.1.standard_error.unwrap_or(0.0)).collect();
-            let values = means.iter().map(|m| (m.0, m.1.mean)).collect();
-            figure = figure.markers_with_errors(group.label.as_str(), values, errors);
-            counts += points.len();
-            rows.extend(means.into_iter().map(|(rate, mean)| (group.label.as_str(), rate, mean)));
-        }
-        if rows.is_empty() {
-            continue;
-        }
-        write_atomically(directory.join(format!("{name}.csv")), |w| {
-            writeln!(w, "material,{},{},error,members", quench_rate.label(), quantity.label())?;
-            for (label, rate, mean) in &rows {
-                let error = mean.standard_error.map_or_else(String::new, |e| e.to_string());
-                writeln!(w, "\"{label}\",{rate},{},{error},{}", mean.mean, mean.count)?;
-            }
-            Ok(())
-        })?;
-        figure.write(directory.join(format!("{name}.svg")))?;
-        let apart = if materials.len() > 1 { " of one material and size" } else { "" };
-        let means = format!("Means over members{apart} with standard errors; {counts} in all.");
-        drawn.push((figure, format!("{caption} {means}")));
-    }
-    if drawn.is_empty() {
-        page.note("No run has a ramp downwards.");
-    }
-    page.drawn(&drawn)
 }

@@ -127,7 +127,7 @@ mod tests {
             atoms,
             seed: 1,
             rate: None,
-            fictive_temperature: None,
+            energy_break: None,
             inherent_structure_energy: None,
             structure_factor: Vec::new(),
             material: Material {

@@ -2,6 +2,7 @@
 //! no time stamps: the same run gives the same bytes.
 
 mod compare;
+mod laws;
 mod material;
 mod page;
 mod run;

@@ -201,45 +201,9 @@ pub(super) fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
-/// A number with its digits where they matter.
-pub(super) fn number(x: f64) -> String {
-    if x == 0.0 || (1e-3..1e5).contains(&x.abs()) {
-        format!("{x:.4}")
-    } else if x.is_finite() {
-        format!("{x:.3e}")
-    } else {
-        "–".into()
-    }
-}
-
-/// "value ± error" with the digits that the error leaves.
-pub(super) fn with_error(value: f64, error: Option<f64>) -> String {
-    match error.filter(|e| e.is_finite() && *e > 0.0) {
-        None => number(value),
-        Some(error) => {
-            let size = value.abs().max(error);
-            if (1e-3..1e5).contains(&size) {
-                let digits = (1.0 - error.log10().floor()).clamp(0.0, 8.0) as usize;
-                format!("{value:.digits$} ± {error:.digits$}")
-            } else {
-                format!("{value:.2e} ± {error:.1e}")
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn numbers_end_where_their_error_begins() {
-        assert_eq!(with_error(1.23456, Some(0.012)), "1.235 ± 0.012");
-        assert_eq!(with_error(2103.7, Some(31.0)), "2104 ± 31");
-        assert_eq!(with_error(3.21e-6, Some(2e-7)), "3.21e-6 ± 2.0e-7");
-        assert_eq!(with_error(0.5, None), "0.5000");
-        assert_eq!(number(f64::NAN), "–");
-    }
 
     #[test]
     fn what_is_written_cannot_break_the_page() {

@@ -2,10 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use super::page::{Page, number, with_error};
+use super::laws::within_run;
+use super::page::Page;
 use super::scene::{AtomScalar, encode};
 use super::table::Table;
-use crate::analysis::curves::significant;
+use crate::analysis::curves::{number, with_error};
 use crate::analysis::suite::Product;
 use crate::error::{Error, Result};
 use crate::io::{read_npy, read_structure, write_atomically};
@@ -164,8 +165,9 @@ fn pictures(directory: &Path, structure: bool) -> Result<Vec<(String, String)>> 
 
 fn energy_picture(directory: &Path) -> Option<(String, String)> {
     let svg = std::fs::read_to_string(directory.join("energy.svg")).ok()?;
-    let caption = "Against temperature on ramps: the break is where the melt falls out of \
-                   equilibrium. On holds it should end level.";
+    let caption = "Against the temperature of the atoms, in averaged points. A clear break is where \
+                   the melt falls out of equilibrium, the fictive temperature; where one parabola \
+                   fits as well as two lines there is none, and their crossing hangs on the range.";
     Some((svg, caption.to_owned()))
 }
 
@@ -223,6 +225,7 @@ fn page(run: &RunFiles, scalars: &[AtomScalar]) -> Result<String> {
     for member in &run.summary.members {
         stages(&mut page, run, member, false)?;
     }
+    within_run(&mut page, run)?;
     page.section("Provenance");
     let mut facts = Vec::new();
     flatten("", &run.provenance, &mut facts);
@@ -237,9 +240,9 @@ fn page(run: &RunFiles, scalars: &[AtomScalar]) -> Result<String> {
 fn cards(member: &MemberSummary) -> Vec<(String, String)> {
     let mut cards = Vec::new();
     for stage in member.stages.iter().chain(&member.branches) {
-        if let Some(fit) = &stage.fictive_temperature {
-            let value = valued(&significant(fit.break_at), &unit(stage, "temperature"));
-            cards.push((value, format!("break of U(T), {}", stage.name)));
+        if let Some(fit) = stage.fictive_temperature.as_ref().filter(|fit| fit.clear) {
+            let value = valued(&fit.break_with_error(), &unit(stage, "temperature"));
+            cards.push((value, format!("fictive temperature, {}", stage.name)));
         }
     }
     let Some(last) = member.stages.iter().rev().find(|s| s.means.is_some()) else { return cards };
@@ -393,7 +396,7 @@ fn stage_row(stage: &StageRecord) -> Vec<String> {
             number(m.largest_force)
         )
     } else if let Some(fit) = &stage.fictive_temperature {
-        format!("U(T) breaks at {}", significant(fit.break_at))
+        format!("U(T) {}", fit.verdict(&unit(stage, "temperature")))
     } else if let Some(p) = &stage.plateau {
         if p.reached { "energy level".into() } else { "energy still drifting".into() }
     } else {

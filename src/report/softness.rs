@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use super::page::{Page, number, with_error};
+use super::page::Page;
 use super::scene::{AtomScalar, encode};
-use crate::analysis::curves::significant;
+use crate::analysis::curves::{number, significant, with_error};
 use crate::analysis::motion::Estimate;
 use crate::error::Result;
 use crate::io::write_atomically;

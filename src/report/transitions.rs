@@ -9,13 +9,13 @@ use super::material::Material;
 use super::run::RunFiles;
 use crate::analysis::curves::significant;
 use crate::analysis::{
-    DirectStructureFactor, Mean, mean_and_standard_error, vectors_per_bin, widening_bins,
+    DirectStructureFactor, Mean, TwoLines, mean_and_standard_error, vectors_per_bin, widening_bins,
 };
 use crate::backend::Backend;
-use crate::config::{StageKind, load_run};
+use crate::config::{RunPlan, StageKind, load_run};
 use crate::error::Result;
 use crate::io::read_structure;
-use crate::protocol::inherent_structure_energy_of;
+use crate::protocol::{MemberSummary, StageRecord, inherent_structure_energy_of};
 use crate::system::Structure;
 
 /// Bins of S(Q) and its longest wave vector, in inverse mean distances of atoms.
@@ -31,10 +31,10 @@ pub struct Transition {
     pub atoms: usize,
     /// Seed.
     pub seed: u64,
-    /// Quench rate of the first ramp downwards (metal: K/ps).
+    /// Quench rate of the last ramp downwards (metal: K/ps).
     pub rate: Option<f64>,
-    /// T_f from the break of U(T).
-    pub fictive_temperature: Option<f64>,
+    /// Break of U(T) on that ramp: T_f where it is clear.
+    pub energy_break: Option<TwoLines>,
     /// Potential energy per atom of the inherent structure at the end.
     pub inherent_structure_energy: Option<f64>,
     /// What it consists of.
@@ -42,6 +42,13 @@ pub struct Transition {
     /// S(Q) of the final structure: Q, S and its standard error, in bins that all members share.
     #[serde(skip)]
     pub structure_factor: Vec<[f64; 3]>,
+}
+
+impl Transition {
+    /// T_f, where U(T) has a clear break.
+    pub fn fictive_temperature(&self) -> Option<f64> {
+        self.energy_break.filter(|b| b.clear).map(|b| b.break_at)
+    }
 }
 
 /// Every member of the runs. Where a run did not measure its inherent structures, the final
@@ -54,57 +61,86 @@ pub fn transitions(
     let mut all = Vec::new();
     let mut bins = None;
     for run in runs {
-        let plan = load_run(&run.directory.join("configuration.toml"), &[]).ok();
+        let plan = plan_of(run);
         for member in &run.summary.members {
-            let name = match member.directory.as_str() {
-                "" => run.folder(),
-                directory => format!("{}/{directory}", run.folder()),
-            };
-            tell(&name);
-            let home = run.directory.join(&member.directory);
-            let structure = read_structure(home.join("final.data"))?;
+            tell(&name_of(run, member));
+            let (mut point, structure) = point(run, member, plan.as_ref())?;
             let edges: &Vec<f64> = match &bins {
                 Some(edges) => edges,
                 None => bins.insert(bins_of(&structure)?),
             };
-            let recorded = member.stages.iter().rev().find_map(|s| s.inherent_structure_energy);
-            let energy = match (recorded, &plan) {
-                (Some(energy), _) => Some(energy),
-                (None, Some(plan)) => {
-                    Some(inherent_structure_energy_of(&structure, &plan.force_field, backend)?)
-                }
-                (None, None) => None,
-            };
-            let ramp = plan.as_ref().and_then(|p| {
-                let same = p.members.iter().find(|m| m.directory == member.directory)?;
-                same.stages.iter().find_map(|s| match &s.kind {
-                    StageKind::Dynamics { from, to, steps, ramp: true, .. } if to < from => {
-                        // A whole number of steps is a little off the rate asked for.
-                        let rate = (from - to) / (*steps as f64 * p.timestep);
-                        significant(rate).parse().ok()
-                    }
-                    _ => None,
-                })
-            });
-            all.push(Transition {
-                name,
-                atoms: structure.len(),
-                seed: member.seed,
-                rate: member.rate.or(ramp),
-                fictive_temperature: member
-                    .stages
-                    .iter()
-                    .find_map(|s| s.fictive_temperature.as_ref().map(|f| f.break_at)),
-                inherent_structure_energy: energy,
-                material: Material::of(
-                    &structure,
-                    run.provenance["forcefield"].as_str().unwrap_or_default(),
-                ),
-                structure_factor: scattering(&structure, edges, backend)?,
-            });
+            if let (None, Some(plan)) = (point.inherent_structure_energy, &plan) {
+                let energy = inherent_structure_energy_of(&structure, &plan.force_field, backend)?;
+                point.inherent_structure_energy = Some(energy);
+            }
+            point.structure_factor = scattering(&structure, edges, backend)?;
+            all.push(point);
         }
     }
     Ok(all)
+}
+
+/// Every member of a run by what the run itself wrote down: nothing is minimised, no S(Q).
+pub(super) fn recorded(run: &RunFiles) -> Result<Vec<Transition>> {
+    let plan = plan_of(run);
+    let members = run.summary.members.iter();
+    members.map(|member| Ok(point(run, member, plan.as_ref())?.0)).collect()
+}
+
+fn plan_of(run: &RunFiles) -> Option<RunPlan> {
+    load_run(&run.directory.join("configuration.toml"), &[]).ok()
+}
+
+fn name_of(run: &RunFiles, member: &MemberSummary) -> String {
+    match member.directory.as_str() {
+        "" => run.folder(),
+        directory => format!("{}/{directory}", run.folder()),
+    }
+}
+
+/// What a run wrote down about a member, and its final structure.
+fn point(
+    run: &RunFiles,
+    member: &MemberSummary,
+    plan: Option<&RunPlan>,
+) -> Result<(Transition, Structure)> {
+    let structure = read_structure(run.directory.join(&member.directory).join("final.data"))?;
+    let ramp = plan.and_then(|p| last_quench(p, &member.directory));
+    // Without the plan, the last stage that has a break is a ramp downwards at least.
+    let quenched = |s: &&StageRecord| match &ramp {
+        Some((name, _)) => s.name == *name,
+        None => plan.is_none() && s.fictive_temperature.is_some(),
+    };
+    let stage = member.stages.iter().rev().find(quenched);
+    let force_field = run.provenance["forcefield"].as_str().unwrap_or_default();
+    let transition = Transition {
+        name: name_of(run, member),
+        atoms: structure.len(),
+        seed: member.seed,
+        rate: member.rate.or(ramp.as_ref().and_then(|r| r.1)),
+        energy_break: stage.and_then(|s| s.fictive_temperature),
+        inherent_structure_energy: member
+            .stages
+            .iter()
+            .rev()
+            .find_map(|s| s.inherent_structure_energy),
+        material: Material::of(&structure, force_field),
+        structure_factor: Vec::new(),
+    };
+    Ok((transition, structure))
+}
+
+/// Name and rate of the last ramp downwards of a member: the one that made its final structure.
+fn last_quench(plan: &RunPlan, member: &str) -> Option<(String, Option<f64>)> {
+    let same = plan.members.iter().find(|m| m.directory == member)?;
+    same.stages.iter().rev().find_map(|s| match &s.kind {
+        StageKind::Dynamics { from, to, steps, ramp: true, .. } if to < from => {
+            // A whole number of steps is a little off the rate asked for.
+            let rate = (from - to) / (*steps as f64 * plan.timestep);
+            Some((s.name.clone(), significant(rate).parse().ok()))
+        }
+        _ => None,
+    })
 }
 
 /// Bins of |Q| that suit a structure's density.
@@ -147,18 +183,24 @@ pub(super) fn grouped(points: &[(f64, f64)]) -> Vec<(f64, Mean)> {
 /// Writes the table of transitions.
 pub(super) fn write_table(directory: &Path, all: &[Transition]) -> Result<()> {
     crate::io::write_atomically(directory.join("transitions.csv"), |w| {
-        writeln!(w, "run,atoms,seed,rate,fictive temperature,inherent-structure energy per atom")?;
+        writeln!(
+            w,
+            "run,atoms,seed,rate,fictive temperature,inherent-structure energy per atom,\
+             crossing of two lines through U(T),error of the crossing"
+        )?;
         let text = |x: Option<f64>| x.map_or_else(String::new, |x| x.to_string());
         for t in all {
             writeln!(
                 w,
-                "\"{}\",{},{},{},{},{}",
+                "\"{}\",{},{},{},{},{},{},{}",
                 t.name.replace('"', "'"),
                 t.atoms,
                 t.seed,
                 text(t.rate),
-                text(t.fictive_temperature),
-                text(t.inherent_structure_energy)
+                text(t.fictive_temperature()),
+                text(t.inherent_structure_energy),
+                text(t.energy_break.map(|b| b.break_at)),
+                text(t.energy_break.and_then(|b| b.break_error))
             )?;
         }
         Ok(())
@@ -176,6 +218,29 @@ mod tests {
         assert_eq!((found[0].0, found[0].1.mean, found[0].1.standard_error), (1.0, 5.0, None));
         assert_eq!((found[1].0, found[1].1.mean, found[1].1.count), (10.0, 2.0, 2));
         assert!((found[1].1.standard_error.expect("two") - 1.0).abs() < 1e-12);
+    }
+
+    /// A ramp within the melt comes first, the quench that made the glass last.
+    #[test]
+    fn the_last_ramp_downwards_is_the_quench() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("run.toml");
+        let ramp = |name: &str, to: u32, rate: u32| {
+            format!("[[stage]]\nname = \"{name}\"\nkind = \"ramp\"\nto = {to}\nrate = {rate}\n")
+        };
+        let text = format!(
+            "forcefield = \"teter\"\n[structure]\ncomposition = \"(Na2O)30(SiO2)70\"\natoms = 600\n\
+             density = 2.466\n[[stage]]\nname = \"melt\"\nkind = \"hold\"\ntemperature = 4000\n\
+             duration = 0.1\n{}{}{}",
+            ramp("cool", 3500, 500),
+            ramp("heat", 4000, 1000),
+            ramp("quench", 300, 3700)
+        );
+        std::fs::write(&path, text).expect("written");
+        let plan = load_run(&path, &[]).expect("a plan");
+        let found = last_quench(&plan, &plan.members[0].directory);
+        assert_eq!(found, Some(("quench".to_owned(), Some(3700.0))));
+        assert_eq!(last_quench(&plan, "nobody"), None);
     }
 
     /// The Bragg peaks of a crystal carry the same weight whatever its size, and the bins are those

@@ -91,6 +91,14 @@ impl SimulationBox {
         self.lengths.iter().product()
     }
 
+    /// Whether one width is less than a tenth of both others, as two-dimensional systems are written
+    /// by programs that know three dimensions only.
+    pub fn is_flat(&self) -> bool {
+        let mut widths = self.perpendicular_widths();
+        widths.sort_by(f64::total_cmp);
+        10.0 * widths[0] < widths[1]
+    }
+
     /// Perpendicular widths V/|b×c|, V/|c×a|, V/|a×b|: distances between opposite faces.
     pub fn perpendicular_widths(&self) -> [f64; 3] {
         let [a, b, c] = self.vectors().map(Vector3::from);

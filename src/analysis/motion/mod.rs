@@ -38,6 +38,8 @@ use crate::system::{Structure, standard_mass};
 const PER_DECADE: u32 = 12;
 /// Lags with a displacement distribution and a distinct van Hove function.
 const CHOSEN: usize = 5;
+/// Squared displacements below this are rounding of coordinates, of a size of 1 to 1000.
+const STILL: f64 = 1e-20;
 
 /// What is measured.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -94,6 +96,13 @@ pub struct SpeciesMotion {
     pub distribution: Vec<Vec<Estimate>>,
     /// Diffusion coefficient, where there are enough lags.
     pub diffusion: Option<Diffusion>,
+}
+
+impl SpeciesMotion {
+    /// Whether no atom moves at all beyond rounding: there is no exponent of ⟨|Δr|²⟩ then.
+    pub fn is_still(&self) -> bool {
+        self.mean_square.iter().all(|e| e.value < STILL)
+    }
 }
 
 /// What [`Motion::finish`] answers with.

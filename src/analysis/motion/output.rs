@@ -109,7 +109,9 @@ impl MotionResult {
     /// F(q, t)/S(q), one picture for each wave vector.
     fn collective(&self, units: &Units, inverse: &str) -> Vec<Curves> {
         let mut all: Vec<Curves> = Vec::new();
-        let mut previous = f64::NAN;
+        // Every wave vector has the same names, in the same order: the first of them begins the next
+        // one, also where two are of one length because the box has no other vectors near them.
+        let opening = self.collective.first().map(|(_, name, _)| name);
         for (q, name, curve) in &self.collective {
             let start = curve.first().map_or(f64::NAN, |e| e.value);
             let scaled: Vec<Estimate> = from_second(curve)
@@ -119,7 +121,7 @@ impl MotionResult {
                     error: e.error.map(|x| x / start.abs()),
                 })
                 .collect();
-            if *q != previous {
+            if Some(name) == opening {
                 let number = all.len() + 1;
                 all.push(Curves {
                     name: match self.wave_vectors.len() {
@@ -137,7 +139,6 @@ impl MotionResult {
                     log: [true, false],
                     x_range: None,
                 });
-                previous = *q;
             }
             if let Some(last) = all.last_mut() {
                 last.curves.push(Curve::of_estimates(format!("{name}; S = {start:.3}"), &scaled));
@@ -254,4 +255,36 @@ pub fn velocity_curves(spectra: &[VelocitySpectrum], units: &Units) -> Vec<Curve
             x_range: first.frequency.get(end.saturating_sub(1)).map(|&f| (0.0, 1.1 * f)),
         },
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wave_vectors_of_one_length_keep_their_own_curves() {
+        let curve = |value: f64| vec![Estimate { value, error: None }; 3];
+        let collective = [2.0, 2.0, 5.0]
+            .map(|q| [(q, "all".to_owned(), curve(1.0)), (q, "Na".to_owned(), curve(2.0))]);
+        let result = MotionResult {
+            time: vec![0.0, 1.0, 2.0],
+            wave_vectors: vec![2.0, 2.02, 5.0],
+            overlap_length: 1.0,
+            species: Vec::new(),
+            all: (curve(1.0), curve(0.0)),
+            chosen: Vec::new(),
+            distance: Vec::new(),
+            collective: collective.concat(),
+            distinct: Vec::new(),
+        };
+        let found: Vec<Curves> = result
+            .curves(&Units::METAL)
+            .into_iter()
+            .filter(|c| c.name.starts_with("collective"))
+            .collect();
+        let names: Vec<&str> = found.iter().map(|c| c.name.as_str()).collect();
+        let wanted = [1, 2, 3].map(|k| format!("collective-scattering-{k}"));
+        assert_eq!(names, wanted);
+        assert!(found.iter().all(|c| c.curves.len() == 2));
+    }
 }

@@ -10,7 +10,7 @@ use super::{
 use crate::analysis::{PartialRdf, first_peak};
 use crate::error::{Error, Result};
 use crate::io::{Frame, read_frames};
-use crate::system::Structure;
+use crate::system::{Structure, UnitSystem, Units};
 
 /// Origins kept at a time at most.
 const ORIGINS: u64 = 100;
@@ -18,6 +18,14 @@ const ORIGINS: u64 = 100;
 const ORIGIN_BYTES: u64 = 1 << 30;
 /// How far frames may be from evenly spaced, as a part of their distance.
 const UNEVEN: f64 = 1e-3;
+/// Coordinates that reach over more boxes than this are unwrapped, whatever the file says or does
+/// not say: programs wrap only now and then, but not that late.
+const WIDEST_WRAPPED: f64 = 2.0;
+/// Frequency (THz) up to which glasses without hydrogen vibrate: Si–O stretches at 33.
+const FASTEST: f64 = 40.0;
+/// Velocities that correlate less than this from frame to frame have turned in between; for reduced
+/// units, which have no fastest vibration.
+const FORGOTTEN: f64 = 0.5;
 
 /// What of a trajectory is analysed, and how. Everything has a default.
 #[derive(Debug, Clone, PartialEq, Default, Deserialize)]
@@ -54,6 +62,43 @@ pub struct TrajectoryResult {
     pub motion: MotionResult,
     /// Velocity correlations; empty if the frames have no velocities.
     pub velocities: Vec<VelocitySpectrum>,
+    /// Whether the box is flat, as that of a two-dimensional system.
+    pub flat: bool,
+}
+
+impl TrajectoryResult {
+    /// What should be known of the results.
+    pub fn remarks(&self, units: &Units) -> Vec<String> {
+        let mut remarks = Vec::new();
+        remarks.extend(self.velocities.first().and_then(|all| aliasing(all, self.interval, units)));
+        if self.flat {
+            remarks.push(
+                "the box is flat: D is a sixth of the slope, as in three dimensions; atoms that move \
+                 in a plane have a quarter"
+                    .into(),
+            );
+        }
+        let still = self.motion.species.iter().filter(|s| s.is_still());
+        remarks.extend(still.map(|s| format!("{} does not move", s.name)));
+        remarks
+    }
+}
+
+/// Frequencies beyond half of the sampling rate appear below it (H. Nyquist, Trans. AIEE 47, 617
+/// (1928), doi:10.1109/T-AIEE.1928.5055024).
+fn aliasing(spectrum: &VelocitySpectrum, interval: f64, units: &Units) -> Option<String> {
+    let highest = 0.5 / interval;
+    let known = units.system == UnitSystem::Metal;
+    let forgotten = spectrum.correlation.get(1).is_some_and(|c| c.value < FORGOTTEN);
+    let folded = if known { highest < FASTEST } else { forgotten };
+    folded.then(|| {
+        let (thz, ps) = if known { (" THz", " ps") } else { ("", "") };
+        let need = if known { format!(", for {FASTEST} THz every {} ps", 0.5 / FASTEST) } else { String::new() };
+        format!(
+            "velocities every {interval:.4}{ps} show vibrations up to {highest:.3}{thz}; faster ones are \
+             folded into that range: write frames more often{need}"
+        )
+    })
 }
 
 impl MotionOptions {
@@ -85,9 +130,10 @@ fn spacing(structure: &Structure) -> f64 {
 impl TrajectoryDynamics {
     /// Reads the file twice: first its times, then its atoms.
     ///
-    /// Positions are unwrapped by the images the file gives. Where it gives none, an atom is taken
-    /// to have moved to its nearest image from one frame to the next, which is right as long as it
-    /// moves less than half a box between frames.
+    /// Positions are unwrapped by the images or unwrapped coordinates the file gives, or if its
+    /// coordinates reach over more than two boxes. Otherwise an atom is taken to have moved to its
+    /// nearest image from one frame to the next, which is right as long as it moves less than half a
+    /// box between frames, wrapped or not, also where atoms stand a little outside of the box.
     pub fn read(&self, path: &Path) -> Result<TrajectoryResult> {
         self.read_with(path, &mut |_, _| {})
     }
@@ -98,12 +144,13 @@ impl TrajectoryDynamics {
         path: &Path,
         told: &mut dyn FnMut(u64, u64),
     ) -> Result<TrajectoryResult> {
-        let times = self.times(path)?;
+        let (times, unwrapped) = self.survey(path)?;
         let interval = even(path, &times)?;
         let frames = u32::try_from(times.len()).unwrap_or(u32::MAX);
         let mut state: Option<(Motion, Option<VelocityCorrelation>)> = None;
         let mut track: Vec<[f64; 3]> = Vec::new();
         let mut last: Option<Structure> = None;
+        let mut flat = false;
         let mut index = 0;
         for (number, frame) in read_frames(path)?.enumerate() {
             let frame = frame?;
@@ -112,8 +159,18 @@ impl TrajectoryDynamics {
             }
             index += 1;
             let mut structure = frame.structure;
+            if structure.len() == 1 {
+                return Err(Error::input(
+                    format!(
+                        "{}: one atom has no motion relative to its centre of mass",
+                        path.display()
+                    ),
+                    "give a trajectory of several atoms",
+                ));
+            }
+            flat |= structure.simulation_box.is_flat();
             if let Some(last) = &last {
-                follow(path, number, &mut track, last, &structure)?;
+                follow(path, number, &mut track, last, &structure, unwrapped)?;
             } else {
                 track = (0..structure.len()).map(|i| structure.unwrapped(i)).collect();
             }
@@ -145,6 +202,7 @@ impl TrajectoryDynamics {
             interval,
             motion: motion.finish(),
             velocities: velocities.map_or_else(Vec::new, |v| v.finish()),
+            flat,
         })
     }
 
@@ -186,8 +244,10 @@ impl TrajectoryDynamics {
         self.window.is_none_or(|[from, to]| (from..=to).contains(&time))
     }
 
-    fn times(&self, path: &Path) -> Result<Vec<f64>> {
+    /// The times of the wanted frames, and whether the file's coordinates are unwrapped.
+    fn survey(&self, path: &Path) -> Result<(Vec<f64>, bool)> {
         let mut times = Vec::new();
+        let mut reach = Reach::default();
         let mut atoms = None;
         for (number, frame) in read_frames(path)?.enumerate() {
             let frame = frame?;
@@ -203,6 +263,7 @@ impl TrajectoryDynamics {
                     "give a trajectory of the same atoms in every frame",
                 ));
             }
+            reach.add(&frame);
             let time = self.time(path, number, &frame)?;
             if self.wanted(time) {
                 times.push(time);
@@ -218,7 +279,7 @@ impl TrajectoryDynamics {
                 "give a trajectory of at least two frames, and a window that holds them",
             ));
         }
-        Ok(times)
+        Ok((times, reach.is_unwrapped()))
     }
 
     fn time(&self, path: &Path, number: usize, frame: &Frame) -> Result<f64> {
@@ -282,13 +343,46 @@ fn in_file(path: &Path, error: Error) -> Error {
     }
 }
 
-/// Moves the track of every atom from one frame to the next.
+/// Where the coordinates of a file reach.
+#[derive(Default)]
+struct Reach {
+    /// The file counts crossings of the box, and there are some.
+    crossings: bool,
+    /// Lowest and highest coordinate along each edge, in boxes.
+    ends: Option<[[f64; 2]; 3]>,
+}
+
+impl Reach {
+    fn add(&mut self, frame: &Frame) {
+        let structure = &frame.structure;
+        self.crossings |= frame.unwrapped && structure.images.iter().any(|i| *i != [0; 3]);
+        let ends = self.ends.get_or_insert([[f64::INFINITY, f64::NEG_INFINITY]; 3]);
+        for (r, image) in structure.positions.iter().zip(&structure.images) {
+            let f = structure.simulation_box.to_fractional(*r);
+            for k in 0..3 {
+                let x = f[k] + f64::from(image[k]);
+                ends[k] = [ends[k][0].min(x), ends[k][1].max(x)];
+            }
+        }
+    }
+
+    /// A liquid whose atoms move half a box between frames is spread over several boxes after a few
+    /// of them, so unwrapped files whose atoms stay together lose nothing by the nearest image.
+    fn is_unwrapped(&self) -> bool {
+        let wide = |[low, high]: &[f64; 2]| high - low > WIDEST_WRAPPED;
+        self.crossings || self.ends.is_some_and(|ends| ends.iter().any(wide))
+    }
+}
+
+/// Moves the track of every atom from one frame to the next: as the coordinates say if they are
+/// unwrapped, to the nearest image if not.
 fn follow(
     path: &Path,
     number: usize,
     track: &mut [[f64; 3]],
     last: &Structure,
     now: &Structure,
+    unwrapped: bool,
 ) -> Result<()> {
     let same = |i: usize| last.species_name(i) == now.species_name(i);
     let alike = track.len() == now.len() && last.kinds == now.kinds && last.ids == now.ids;
@@ -298,11 +392,10 @@ fn follow(
             "give a trajectory of the same atoms in every frame, in the same order or with identifiers",
         ));
     }
-    let without_images = [last, now].iter().all(|s| s.images.iter().all(|image| *image == [0; 3]));
     for (i, at) in track.iter_mut().enumerate() {
         let (a, b) = (last.unwrapped(i), now.unwrapped(i));
         let mut d = [b[0] - a[0], b[1] - a[1], b[2] - a[2]];
-        if without_images {
+        if !unwrapped {
             d = now.simulation_box.minimum_image(d);
         }
         for k in 0..3 {
@@ -314,7 +407,12 @@ fn follow(
 
 /// The common distance of the times.
 fn even(path: &Path, times: &[f64]) -> Result<f64> {
-    let interval = (times[times.len() - 1] - times[0]) / (times.len() - 1) as f64;
+    let mut apart: Vec<f64> = times.windows(2).map(|w| w[1] - w[0]).collect();
+    apart.sort_by(f64::total_cmp);
+    let median = apart[apart.len() / 2];
+    let whole = (times[times.len() - 1] - times[0]) / (times.len() - 1) as f64;
+    // The mean is the more precise one where they agree.
+    let interval = if (whole - median).abs() <= UNEVEN * median { whole } else { median };
     let uneven =
         times.windows(2).position(|w| !((w[1] - w[0] - interval).abs() <= UNEVEN * interval));
     match uneven {
@@ -323,185 +421,17 @@ fn even(path: &Path, times: &[f64]) -> Result<f64> {
             let k = at.unwrap_or(0);
             Err(Error::input(
                 format!(
-                    "{}: frames are not evenly spaced in time: {} follows {}, {interval} apart on average",
+                    "{}: frames are not evenly spaced in time: {} follows {}, most are {interval:.6} apart",
                     path.display(),
                     times[k + 1],
                     times[k]
                 ),
-                "choose a window of evenly spaced frames, or give the time between frames (`interval`)",
+                "choose a window of evenly spaced frames (the directory of a run stands for those of its \
+                 last stage), or give the time between frames (`interval`)",
             ))
         }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::fmt::Write as _;
-
-    /// Two atoms, one of which crosses the box of 10 by 0.8 a frame.
-    fn walk(frames: usize, wrapped: bool, stamp: impl Fn(usize) -> String) -> String {
-        let mut text = String::new();
-        for k in 0..frames {
-            let x = 4.0 + 0.8 * k as f64;
-            let x = if wrapped { x % 10.0 } else { x };
-            let _ = write!(
-                text,
-                "2\nLattice=\"10 0 0 0 10 0 0 0 10\" Properties=species:S:1:pos:R:3 {}\n\
-                 Na {x} 1 1\nCl 5 5 5\n",
-                stamp(k)
-            );
-        }
-        text
-    }
-
-    fn read(text: &str, options: &TrajectoryDynamics) -> Result<TrajectoryResult> {
-        let directory = tempfile::tempdir().expect("a directory");
-        let path = directory.path().join("walk.xyz");
-        std::fs::write(&path, text).expect("written");
-        options.read(&path)
-    }
-
-    fn refused(text: &str, options: &TrajectoryDynamics) -> String {
-        let error = read(text, options).expect_err("refused");
-        assert_eq!(error.exit_code(), 2);
-        let text = error.to_string();
-        text.split_once(".xyz: ").map_or(text.clone(), |t| t.1.to_owned())
-    }
-
-    #[test]
-    fn wrapped_and_unwrapped_files_give_the_same_paths() {
-        let time = |k: usize| format!("Time={}", 0.5 * k as f64);
-        let mut found = Vec::new();
-        for wrapped in [true, false] {
-            let result =
-                read(&walk(30, wrapped, time), &TrajectoryDynamics::default()).expect("read");
-            assert_eq!((result.frames, result.interval), (30, 0.5));
-            // Relative to the centre of mass, sodium moves by the share of the chlorine's mass.
-            let share = 35.45 / (35.45 + 22.98976928);
-            let na = result.motion.species.iter().find(|s| s.name == "Na").expect("sodium");
-            for (t, e) in result.motion.time.iter().zip(&na.mean_square) {
-                let exact = (share * 0.8 * t / 0.5).powi(2);
-                assert!(
-                    (e.value - exact).abs() < 1e-3 * exact.max(1e-9),
-                    "{t}: {} {exact}",
-                    e.value
-                );
-            }
-            found.push(na.mean_square.clone());
-        }
-        for (a, b) in found[0].iter().zip(&found[1]) {
-            assert!((a.value - b.value).abs() < 1e-9);
-        }
-    }
-
-    /// Walkers with velocities as a LAMMPS dump, each frame in an order of its own.
-    fn dump(shuffled: bool) -> String {
-        let mut text = String::new();
-        for frame in 0..24u64 {
-            let _ = write!(
-                text,
-                "ITEM: TIMESTEP\n{frame}\nITEM: NUMBER OF ATOMS\n7\n\
-                 ITEM: BOX BOUNDS pp pp pp\n0 10\n0 10\n0 10\n\
-                 ITEM: ATOMS id element xu yu zu vx vy vz\n"
-            );
-            for n in 0..7 {
-                let id = if shuffled { 1 + (n * 3 + frame * 2) % 7 } else { 1 + n };
-                let x = |k: u64| (id * k) as f64 + 0.1 * ((frame * frame * id * k) % 17) as f64;
-                let name = if id % 3 == 0 { "Na" } else { "O" };
-                let _ = writeln!(
-                    text,
-                    "{id} {name} {} {} {} {} {} {}",
-                    x(1),
-                    x(2),
-                    x(3),
-                    x(5),
-                    x(6),
-                    x(7)
-                );
-            }
-        }
-        text
-    }
-
-    #[test]
-    fn atoms_in_any_order_are_the_same_atoms() {
-        let directory = tempfile::tempdir().expect("a directory");
-        let [sorted, shuffled] = [false, true].map(|shuffled| {
-            let path = directory.path().join("walk.lammpstrj");
-            std::fs::write(&path, dump(shuffled)).expect("written");
-            let options = TrajectoryDynamics { timestep: Some(0.5), ..Default::default() };
-            options.read(&path).expect("read")
-        });
-        // Errors are over groups of atoms, which follow the order of the first frame.
-        for (a, b) in sorted.motion.species.iter().zip(&shuffled.motion.species) {
-            assert_eq!(a.name, b.name);
-            for (x, y) in a.mean_square.iter().zip(&b.mean_square) {
-                assert!((x.value - y.value).abs() < 1e-9 * x.value.max(1.0), "{x:?} {y:?}");
-            }
-        }
-        for (a, b) in sorted.velocities.iter().zip(&shuffled.velocities) {
-            let (a, b) = (&a.correlation, &b.correlation);
-            assert!(a.iter().zip(b).all(|(x, y)| (x.value - y.value).abs() < 1e-9));
-        }
-    }
-
-    #[test]
-    fn a_selection_drifts_with_the_system() {
-        // One atom walks, 99 of the same mass stand: it keeps 0.99 of its path.
-        let mut text = String::new();
-        for k in 0..20 {
-            let _ = write!(
-                text,
-                "100\nLattice=\"20 0 0 0 20 0 0 0 20\" Properties=species:S:1:pos:R:3 Time={k}\n"
-            );
-            for i in 0..99 {
-                let _ = writeln!(text, "A {} {} {}", i % 5 * 4, i / 5 % 5 * 4, i / 25 * 4);
-            }
-            let _ = writeln!(text, "X {} 1 1", 0.3 * f64::from(k));
-        }
-        let of = |species: &[&str]| {
-            let species = species.iter().map(|s| (*s).to_owned()).collect();
-            let result = read(&text, &TrajectoryDynamics { species, ..Default::default() });
-            let result = result.expect("read");
-            let x = result.motion.species.iter().find(|s| s.name == "X").expect("X");
-            x.mean_square.iter().map(|e| e.value).collect::<Vec<_>>()
-        };
-        let (alone, among) = (of(&["X"]), of(&[]));
-        for (lag, (a, b)) in alone.iter().zip(&among).enumerate().skip(1) {
-            assert!((a - b).abs() < 1e-9 * b && *a > 0.08, "{lag}: {a} {b}");
-        }
-    }
-
-    #[test]
-    fn bad_trajectories_are_refused_by_name() {
-        let time = |k: usize| format!("Time={}", 0.5 * k as f64);
-        let plain = TrajectoryDynamics::default();
-        let none = |_: usize| String::new();
-        assert_eq!(refused(&walk(5, true, none), &plain), "frame 1 says no time");
-        assert!(
-            read(
-                &walk(5, true, none),
-                &TrajectoryDynamics { interval: Some(0.1), ..plain.clone() }
-            )
-            .is_ok()
-        );
-        assert_eq!(refused(&walk(1, true, time), &plain), "one frame has no dynamics");
-        let other = TrajectoryDynamics { species: vec!["K".into()], ..plain.clone() };
-        assert_eq!(
-            refused(&walk(5, true, time), &other),
-            "the selection has no atoms: no species K"
-        );
-        let late = TrajectoryDynamics { window: Some([90.0, 99.0]), ..plain.clone() };
-        assert_eq!(refused(&walk(5, true, time), &late), "no frame to analyse");
-        let uneven = |k: usize| format!("Time={}", k * k);
-        let said = refused(&walk(5, true, uneven), &plain);
-        assert!(said.starts_with("frames are not evenly spaced in time"), "{said}");
-        let mut mixed = walk(3, true, time);
-        mixed.push_str("1\nLattice=\"10 0 0 0 10 0 0 0 10\" Properties=species:S:1:pos:R:3 Time=1.5\nNa 1 1 1\n");
-        assert_eq!(refused(&mixed, &plain), "frame 4 has 1 atoms, the first has 2");
-        let swapped =
-            walk(3, true, time).replacen("Na", "X", 2).replacen("Cl", "Na", 2).replace('X', "Cl");
-        assert!(refused(&swapped, &plain).contains("has other atoms than the one before"));
-    }
-}
+mod tests;

@@ -18,7 +18,7 @@ pub fn write_dynamics(result: &TrajectoryResult, output: &mut Output) -> Result<
         _ => "Å²/ps",
     };
     for species in &result.motion.species {
-        let Some(d) = &species.diffusion else { continue };
+        let Some(d) = species.diffusion.as_ref().filter(|_| !species.is_still()) else { continue };
         let name = &species.name;
         output.number(format!("diffusion coefficient, {name}"), d.coefficient.value, unit);
         if let Some(error) = d.coefficient.error {
@@ -32,6 +32,9 @@ pub fn write_dynamics(result: &TrajectoryResult, output: &mut Output) -> Result<
         if !d.is_diffusive() {
             output.remark(format!("{name} does not diffuse: its coefficient is only a slope"));
         }
+    }
+    for remark in result.remarks(&units) {
+        output.remark(remark);
     }
     Ok(())
 }
