@@ -130,6 +130,12 @@ pub enum Error {
         /// Where it was saved.
         checkpoint: PathBuf,
     },
+    /// SIGINT or SIGTERM arrived during a run that another command began, and goes on with.
+    #[error("{source}")]
+    InterruptedOnTheWay {
+        /// The interruption.
+        source: Box<Error>,
+    },
     /// SIGINT or SIGTERM arrived; the best found until then was written.
     #[error("interrupted at step {step}; the best found until then is in {}", output.display())]
     Stopped {
@@ -225,6 +231,7 @@ impl Error {
             }
             Self::Capacity { .. } => "use a smaller system or a device with more memory".into(),
             Self::Interrupted { .. } => "continue with the same command and `--resume`".into(),
+            Self::InterruptedOnTheWay { .. } => "the same command goes on from there".into(),
             Self::Stopped { .. } => {
                 "use it as it is, or start again with `--overwrite` to search to the end".into()
             }
@@ -245,9 +252,24 @@ impl Error {
             | Self::UnknownSpecies { .. }
             | Self::Checkpoint { .. }
             | Self::Io { action: "read", .. } => 2,
-            Self::Interrupted { .. } | Self::Stopped { .. } => 130,
+            Self::Interrupted { .. } | Self::InterruptedOnTheWay { .. } | Self::Stopped { .. } => {
+                130
+            }
             Self::Replica { source, .. } | Self::Member { source, .. } => source.exit_code(),
             _ => 1,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_on_the_way_goes_on_with_the_command_that_began_it() {
+        let source = Error::Interrupted { step: 7, checkpoint: "c".into() };
+        let error = Error::InterruptedOnTheWay { source: Box::new(source) };
+        assert_eq!(error.to_string(), "interrupted at step 7; the state is saved in c");
+        assert_eq!((error.exit_code(), error.remedy().contains("--resume")), (130, false));
     }
 }

@@ -42,6 +42,15 @@ fn soap_is_dscribes() {
                 cutoff = 8.0\nn_max = 8\nl_max = 6\nsigma = 0.5";
     let found = error(&exact(&silicate(), soap), &oracle("soap-n8-l6").data);
     assert!(found < 1e-6, "{found:e}");
+    // Radial functions whose norms differ by many orders of magnitude.
+    let soap = "[[descriptor]]\nkind = \"soap\"\nneighbors = [\"O\"]\nsigma = 0.5\n";
+    let text = format!("centres = [\"Na\"]\n{soap}cutoff = 10.0\nn_max = 2\nl_max = 8");
+    let found = error(&exact(&silicate(), &text), &oracle("soap-n2-l8").data);
+    assert!(found < 1e-8, "{found:e}");
+    let text = format!("centres = [\"Na\"]\n{soap}cutoff = 8.0\nn_max = 8\nl_max = 9");
+    let want = oracle("soap-n8-l9").data;
+    let found = error(&exact(&silicate(), &text)[..want.len()], &want);
+    assert!(found < 1e-6, "{found:e}");
 }
 
 #[test]

@@ -447,7 +447,8 @@ fn trajectories_that_cannot_be_labelled_are_refused() {
     let wrapped = DISPLACEMENT.replace("time = 1", "time = 1\ncoordinates = \"wrapped\"");
     assert_eq!(
         refused(&wrapped, &written(&far, "")),
-        "frame 2: atom 3 is outside the box, but the coordinates are said to be wrapped"
+        "frame 2: atom 3 is outside the box (or image flags say so), but the coordinates are said to \
+         be wrapped"
     );
     assert_eq!(
         refused(&DISPLACEMENT.replace("time = 1", "time = 3"), &written(&sound, "")),

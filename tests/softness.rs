@@ -142,6 +142,8 @@ fn one_configuration_goes_from_a_melt_quench_to_the_page() {
     let fewer = json["fewer_features"].as_array().expect("fewer");
     assert_eq!(fewer.last().expect("one")["features"], 1);
     let html = std::fs::read_to_string(page.join("report.html")).expect("there");
+    assert!(html.contains("logistic regression, C = 1, classes balanced"));
+    assert_eq!(json["learning"]["softness"], "distance");
     assert!(html.matches("<svg").count() >= 9 && html.contains("id=\"scene\""));
 
     if let Some(browser) = page_support::browser() {
@@ -197,7 +199,27 @@ fn one_configuration_goes_from_a_melt_quench_to_the_page() {
     }
     let table = std::fs::read_to_string(here.join("s.csv")).expect("a table");
     assert_eq!(table.lines().count(), 1 + centres.len());
-    assert!(table.starts_with("atom,species,softness\n"));
+    assert!(table.starts_with("id,species,softness\n"));
+    // The table names atoms by their identifiers: the order of the file does not matter.
+    let text = std::fs::read_to_string(&structure).expect("there");
+    let mut lines: Vec<&str> = text.lines().collect();
+    let first = 2 + lines.iter().position(|l| l.starts_with("Atoms")).expect("atoms");
+    lines[first..first + 420].reverse();
+    let reversed = write(here, "reversed.data", &(lines.join("\n") + "\n"));
+    apply(&reversed, "r.csv").assert().success();
+    let by_id = |table: &str| -> std::collections::BTreeMap<u64, f64> {
+        let row = |line: &str| {
+            let cells: Vec<&str> = line.split(',').collect();
+            (cells[0].parse().expect("an id"), cells[2].parse().expect("a number"))
+        };
+        table.lines().skip(1).map(row).collect()
+    };
+    let other = std::fs::read_to_string(here.join("r.csv")).expect("a table");
+    let (one, other) = (by_id(&table), by_id(&other));
+    assert_eq!(one.len(), centres.len());
+    for (id, s) in &one {
+        assert!((s - other[id]).abs() < 1e-3, "atom {id}: {s} and {}", other[id]);
+    }
     apply(&structure, "s.csv").assert().code(2).stderr(predicate::str::contains("the file exists"));
     // Of features of the structure there is one number an atom too.
     let definition = write(here, "features.toml", &loaded.descriptors);
@@ -276,6 +298,14 @@ fn one_configuration_goes_from_a_melt_quench_to_the_page() {
             .failure()
             .stderr(predicate::str::contains("damaged.toml"));
     }
+
+    // What could not be compared at the end is found out at the beginning.
+    report(&here.join("never"))
+        .args(["--set", "soap.descriptor.0.neighbors=[\"o\"]", "--set", "label.time=500"])
+        .assert()
+        .code(2)
+        .stderr(predicate::str::contains("no species `o`"));
+    assert!(!here.join("never").exists());
 
     // What cannot be learned from says why.
     for (set, wanted) in [
@@ -387,7 +417,7 @@ fn jumps_of_a_liquid_are_learned_by_a_support_vector_machine() {
         .arg(&page)
         .assert()
         .success()
-        .stdout(predicate::str::contains("atoms of 1 glasses, 50.0 % mobile"));
+        .stdout(predicate::str::contains("atoms of 1 glass, 50.0 % mobile"));
     let text = std::fs::read_to_string(page.join("softness.json")).expect("there");
     let json: serde_json::Value = serde_json::from_str(&text).expect("JSON");
     // P_R is a part of the A atoms that rest at five moments one window apart (few of the hot ones do),

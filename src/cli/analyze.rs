@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use fulgurite::analysis::suite::{AnalysisKind, AnalysisPlan, Output, Suite, write_dynamics};
 use fulgurite::config::{Override, load_analysis};
-use fulgurite::io::{StructureFormat, TrajectoryReader, declared_units, read_frames};
+use fulgurite::io::{StructureFormat, TrajectoryReader, common_units, read_frames};
 use fulgurite::protocol::{RunSummary, last_stage, stage_frames};
 use fulgurite::system::{UnitSystem, Units};
 use fulgurite::{Error, Result};
@@ -178,24 +178,6 @@ fn rate_of(run: &Path, member: &str) -> Result<String> {
     Ok(named.map_or_else(String::new, |(rate, _)| rate.to_owned()))
 }
 
-/// The units that the files name, where they name any.
-fn units_of(files: &[(PathBuf, u64)]) -> Result<Option<UnitSystem>> {
-    let mut said: Option<(UnitSystem, &Path)> = None;
-    for (path, _) in files {
-        let Some(units) = declared_units(path)? else { continue };
-        match said {
-            Some((others, first)) if others != units => {
-                return Err(Error::input(
-                    format!("{} and {} are in different units", first.display(), path.display()),
-                    "analyse them one by one",
-                ));
-            }
-            _ => said = Some((units, path)),
-        }
-    }
-    Ok(said.map(|(units, _)| units))
-}
-
 /// A file with the number of its frames.
 fn frames_of(path: PathBuf) -> Result<(PathBuf, u64)> {
     let frames = match StructureFormat::from_path(&path)? {
@@ -279,7 +261,7 @@ pub fn main(arguments: &Arguments) -> Result<()> {
         }
     }
     if plan.units.is_none() {
-        plan.units = units_of(&files)?;
+        plan.units = common_units(files.iter().map(|(path, _)| path.as_path()))?;
     }
     let moving = match arguments.inputs.as_slice() {
         [run] if run.is_dir() && plan.wants_dynamics() => {
@@ -319,6 +301,7 @@ pub fn main(arguments: &Arguments) -> Result<()> {
         }
     }
     if let Some(path) = &moving {
+        plan.dynamics.types = plan.types.clone();
         bar.set_message("dynamics");
         let told = &mut |done, frames| {
             bar.set_length(steps + frames);

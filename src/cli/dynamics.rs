@@ -6,11 +6,11 @@ use clap::Args;
 use fulgurite::analysis::motion::{TrajectoryDynamics, velocity_curves};
 use fulgurite::io::declared_units;
 use fulgurite::protocol::last_stage;
-use fulgurite::system::{UnitSystem, Units};
+use fulgurite::system::{SpeciesNames, UnitSystem, Units};
 use fulgurite::{Error, Result};
 
 use super::progress::counting;
-use super::say;
+use super::{Types, say};
 
 #[derive(Debug, Args)]
 pub struct Arguments {
@@ -44,6 +44,8 @@ pub struct Arguments {
     /// Distinct van Hove function too
     #[arg(long)]
     distinct: bool,
+    #[command(flatten)]
+    types: Types,
     /// Reduced Lennard-Jones units, where the file does not say
     #[arg(long)]
     lj: bool,
@@ -82,6 +84,7 @@ pub fn main(arguments: &Arguments) -> Result<()> {
         longest: None,
         collective: arguments.collective,
         distinct: arguments.distinct,
+        types: arguments.types.or(SpeciesNames::default())?,
     };
     let bar = counting(None, "frames");
     let result = options.read_with(&path, &mut |done, all| {

@@ -1,8 +1,10 @@
 //! `fulgurite softness`.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
 
 use clap::{Args, Subcommand};
+use fulgurite::analysis::curves::with_error;
 use fulgurite::analysis::motion::Estimate;
 use fulgurite::backend::Backend;
 use fulgurite::config::{Override, SoftnessConfig, load_force_field, load_run, load_softness};
@@ -56,7 +58,8 @@ struct ApplyArguments {
     model: PathBuf,
     /// Structure file, or features.npy of `fulgurite descriptors`
     structure: PathBuf,
-    /// OUT.csv: atom, species, softness. OUT.npy: one number an atom, not a number without softness
+    /// OUT.csv: identifier in the file, species, softness. OUT.npy: one number an atom in the order of the
+    /// file, not a number without softness
     #[arg(long, value_name = "OUT.csv|OUT.npy")]
     output: PathBuf,
     /// auto, gpu, gpu:N, cpu, cpu:LEVEL or reference
@@ -95,6 +98,18 @@ fn study(arguments: &StudyArguments, report: bool) -> Result<()> {
     let backend = chosen.backend.as_ref();
     let title = if config.title().is_empty() { "softness" } else { config.title() };
     remark(&format!("{title} on {} ({})", backend.capabilities().name, chosen.reason));
+    // Nothing is computed that cannot be written.
+    let made = !output.exists();
+    std::fs::create_dir_all(output).map_err(|e| Error::io("create", output, e))?;
+    learn(config, backend, output, report).inspect_err(|_| {
+        // Only if nothing is in it.
+        if made {
+            let _ = std::fs::remove_dir(output);
+        }
+    })
+}
+
+fn learn(config: SoftnessConfig, backend: &dyn Backend, output: &Path, report: bool) -> Result<()> {
     melt_quench(&config, backend)?;
     let mut plan = config.plan()?;
     if !report {
@@ -131,12 +146,23 @@ fn melt_quench(config: &SoftnessConfig, backend: &dyn Backend) -> Result<()> {
     let plan = load_run(path, &run.overrides)?;
     let resume = run.directory.join("configuration.toml").is_file();
     remark(&format!("{} comes first, into {}", path.display(), run.directory.display()));
-    let options =
-        RunOptions { output: run.directory.clone(), resume, interrupt: Some(stop_on_signals()?) };
+    let stop = stop_on_signals()?;
+    let interrupt = Some(std::sync::Arc::clone(&stop));
+    let options = RunOptions { output: run.directory.clone(), resume, interrupt };
     let mut bar = Bar::new(Units::of(plan.force_field.units));
     let outcome = protocol::run(&plan, backend, &options, &mut bar);
     bar.finish();
-    outcome.map(|_| ())
+    match outcome {
+        Ok(_) => {
+            // From here on nothing is saved on the way: the next signal ends the program at once.
+            stop.store(true, Ordering::SeqCst);
+            Ok(())
+        }
+        Err(error) if error.exit_code() == 130 => {
+            Err(Error::InterruptedOnTheWay { source: Box::new(error) })
+        }
+        Err(error) => Err(error),
+    }
 }
 
 fn spread(atoms: usize, centres: &[usize], softness: &[f64]) -> Vec<f64> {
@@ -156,9 +182,10 @@ fn percent(e: &Estimate) -> String {
 
 fn tell(study: &Study) -> Result<()> {
     say(&format!(
-        "{} atoms of {} glasses, {:.1} % mobile (above {:.4})",
+        "{} atoms of {} {}, {:.1} % mobile (above {:.4})",
         study.samples,
         study.glasses.len(),
+        if study.glasses.len() == 1 { "glass" } else { "glasses" },
         100.0 * study.mobile_fraction,
         study.threshold
     ))?;
@@ -168,6 +195,7 @@ fn tell(study: &Study) -> Result<()> {
         percent(&study.score.balanced_accuracy_of_training),
         percent(&study.score.accuracy)
     ))?;
+    say(&study.learning.describe())?;
     if let (Some(b), Some(r)) = (&study.unseen_balanced_accuracy, &study.unseen_recall) {
         say(&format!(
             "on glasses not learned from: balanced accuracy {}, {} of the mobile are soft",
@@ -178,9 +206,8 @@ fn tell(study: &Study) -> Result<()> {
     if let Some([_, slope]) = study.activation.as_ref().and_then(|a| a.energy_line) {
         let unit = if study.temperature_unit.is_empty() { "" } else { " eV" };
         say(&format!(
-            "activation energy falls by {:.4} ± {:.4}{unit} for each unit of softness",
-            slope.value,
-            slope.error.unwrap_or(f64::NAN)
+            "activation energy falls by {}{unit} for each unit of softness",
+            with_error(slope.value, slope.error)
         ))?;
     }
     for note in &study.notes {
@@ -209,11 +236,15 @@ fn apply(arguments: &ApplyArguments) -> Result<()> {
     let model = SoftnessModel::load(&arguments.model)?;
     let features = arguments.structure.extension().is_some_and(|e| e == "npy");
     check_kind(arguments, &model, features)?;
-    let (total, atoms, softness, names) = if features {
+    let (total, rows, softness) = if features {
         let matrix = read_matrix(&arguments.structure)?;
         let softness = model.of_matrix(&matrix)?;
         let sidecar = read_sidecar(&arguments.structure)?;
-        (sidecar.atoms, matrix.centres, softness, sidecar.species)
+        // Features of an earlier program do not say the identifiers: numbers from 1, as most files have.
+        let id =
+            |(k, &atom): (usize, &usize)| sidecar.ids.get(k).copied().unwrap_or(atom as u64 + 1);
+        let ids = matrix.centres.iter().enumerate().map(id).collect();
+        (sidecar.atoms, Rows { atoms: matrix.centres, ids, species: sidecar.species }, softness)
     } else {
         let mut structure = read_structure(&arguments.structure)?;
         let chosen = fulgurite::backend::select(&arguments.device)?;
@@ -221,12 +252,16 @@ fn apply(arguments: &ApplyArguments) -> Result<()> {
             let force_field = load_force_field(name)?;
             let mut search = InherentSearch::new(chosen.backend.as_ref(), &force_field)?;
             if let Some(found) = search.find(std::slice::from_ref(&structure))?.pop() {
+                if !found.converged {
+                    remark("note: the structure was not minimised to the force tolerance");
+                }
                 structure = found.structure;
             }
         }
         let (atoms, softness) = model.apply(chosen.backend.as_ref(), &structure)?;
-        let names = atoms.iter().map(|&i| structure.species_name(i).to_owned()).collect();
-        (structure.len(), atoms, softness, names)
+        let species = atoms.iter().map(|&i| structure.species_name(i).to_owned()).collect();
+        let ids = atoms.iter().map(|&i| structure.ids[i]).collect();
+        (structure.len(), Rows { atoms, ids, species }, softness)
     };
     if kind == Some("npy") {
         if total == 0 {
@@ -236,9 +271,9 @@ fn apply(arguments: &ApplyArguments) -> Result<()> {
                 "compute them anew (`fulgurite descriptors`), or give OUT.csv",
             ));
         }
-        write_npy_f64(output, &[total], &spread(total, &atoms, &softness))?;
+        write_npy_f64(output, &[total], &spread(total, &rows.atoms, &softness))?;
     } else {
-        write_table(output, &atoms, &names, &softness)?;
+        write_table(output, &rows, &softness)?;
     }
     done(&softness, output)
 }
@@ -265,11 +300,20 @@ fn check_kind(arguments: &ApplyArguments, model: &SoftnessModel, features: bool)
     }
 }
 
-fn write_table(path: &Path, atoms: &[usize], names: &[String], softness: &[f64]) -> Result<()> {
+/// Atoms that have a softness.
+struct Rows {
+    /// Their places in the structure file, counted from 0.
+    atoms: Vec<usize>,
+    /// Their identifiers there, in any order.
+    ids: Vec<u64>,
+    species: Vec<String>,
+}
+
+fn write_table(path: &Path, rows: &Rows, softness: &[f64]) -> Result<()> {
     write_atomically(path, |w| {
-        writeln!(w, "atom,species,softness")?;
-        for ((atom, name), s) in atoms.iter().zip(names).zip(softness) {
-            writeln!(w, "{},{name},{s}", atom + 1)?;
+        writeln!(w, "id,species,softness")?;
+        for ((id, name), s) in rows.ids.iter().zip(&rows.species).zip(softness) {
+            writeln!(w, "{id},{name},{s}")?;
         }
         Ok(())
     })

@@ -359,7 +359,8 @@ pub(crate) fn suggestion(unknown: &str, candidates: &[&str], what: &str) -> Stri
         }
         Some(_) => {
             let list: Vec<String> = candidates.iter().map(|c| format!("`{c}`")).collect();
-            format!("valid {what}s here: {}", list.join(", "))
+            let plural = if what.ends_with('s') { what.to_owned() } else { format!("{what}s") };
+            format!("valid {plural} here: {}", list.join(", "))
         }
         None => format!("remove this {what}"),
     }

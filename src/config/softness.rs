@@ -8,6 +8,7 @@ use super::forcefield::load_force_field_beside;
 use super::{Document, Override, RunPlan, load_run};
 use crate::descriptor::{Centres, DescriptorPlan, DescriptorText};
 use crate::error::{Error, Result};
+use crate::io::common_units;
 use crate::labels::{LabelDefinition, LabelKind};
 use crate::softness::{AnalysisSettings, LearningSettings, Plan, Source, sources_of_run};
 use crate::system::UnitSystem;
@@ -75,6 +76,8 @@ pub struct SoftnessConfig {
     pub run: Option<SoftnessRun>,
     plan: Plan,
     forcefield_named: bool,
+    /// Units that are named, by themselves or by a force field.
+    units: Option<UnitSystem>,
 }
 
 /// Reads a softness configuration.
@@ -95,9 +98,8 @@ pub fn load_softness(path: &Path, overrides: &[Override]) -> Result<SoftnessConf
         None => None,
     };
     let units = match (text.data.units, &force_field) {
-        (Some(units), _) => units,
-        (None, Some(field)) => field.units,
-        (None, None) => UnitSystem::Metal,
+        (Some(units), _) => Some(units),
+        (None, field) => field.as_ref().map(|f| f.units),
     };
     let data = text.data;
     let run = match data.run {
@@ -113,12 +115,17 @@ pub fn load_softness(path: &Path, overrides: &[Override]) -> Result<SoftnessConf
     Ok(SoftnessConfig {
         run,
         forcefield_named: force_field.is_some(),
+        units,
         plan: Plan {
             title: text.title,
             sources: data
                 .trajectory
                 .into_iter()
-                .map(|t| Source { files: t.files, glass: t.glass, temperature: t.temperature })
+                .map(|t| Source {
+                    files: t.files.into_iter().map(|file| home.join(file)).collect(),
+                    glass: t.glass,
+                    temperature: t.temperature,
+                })
                 .collect(),
             temperature: data.temperature,
             label,
@@ -127,7 +134,7 @@ pub fn load_softness(path: &Path, overrides: &[Override]) -> Result<SoftnessConf
             learning: text.learning,
             analysis: text.analysis,
             force_field,
-            units,
+            units: units.unwrap_or(UnitSystem::Metal),
         },
     })
 }
@@ -210,7 +217,15 @@ fn check(document: &Document, text: &Text) -> Result<()> {
         ));
     }
     for (k, time) in text.analysis.times.iter().enumerate() {
-        document.positive(&format!("analysis.times[{k}]"), *time)?;
+        let path = format!("analysis.times[{k}]");
+        document.positive(&path, *time)?;
+        if text.label.frames.is_some() && time.fract() != 0.0 {
+            return Err(document.error(
+                &path,
+                format!("the label counts frames, and {time} is no whole number of them"),
+                "give whole numbers, or the label's interval as `time`",
+            ));
+        }
     }
     Ok(())
 }
@@ -311,6 +326,19 @@ impl SoftnessConfig {
             if !self.forcefield_named {
                 self.plan.force_field = Some(of.force_field);
             }
+        } else {
+            let files = self.plan.sources.iter().flat_map(|s| &s.files);
+            match (common_units(files.map(PathBuf::as_path))?, self.units) {
+                (Some(said), Some(named)) if said != named => {
+                    return Err(Error::config(
+                        "data.units",
+                        "the trajectories say that they are in other units",
+                        "take `units` out, and a force field in the units of the trajectories",
+                    ));
+                }
+                (Some(said), _) => self.plan.units = said,
+                (None, _) => {}
+            }
         }
         Ok(self.plan)
     }
@@ -352,7 +380,7 @@ r = { from = 1.6, to = 6.4, step = 0.3 }
 
     #[test]
     fn defaults_are_those_of_the_source() {
-        let plan = load(GOOD).expect("good").plan().expect("no run to read");
+        let plan = load(GOOD).expect("good").plan;
         assert_eq!(plan.label.species, ["Na"]);
         assert_eq!(plan.learning, LearningSettings::default());
         assert_eq!((plan.learning.train_fraction, plan.learning.splits), (0.7, 10));
@@ -380,10 +408,36 @@ r = { from = 1.6, to = 6.4, step = 0.3 }
                 "jumps have no end time",
             ),
             ("[data]", "[data]\nrun = \"runs/x\"", "both a run and trajectories"),
+            (
+                "[label]\nkind = \"displacement\"\ntime = 50",
+                "[analysis]\ntimes = [2.5]\n[label]\nkind = \"displacement\"\nframes = 5",
+                "is no whole number of them",
+            ),
         ] {
             assert!(GOOD.contains(from), "{from}");
             let error = load(&GOOD.replacen(from, to, 1)).expect_err(to).to_string();
             assert!(error.contains(wanted), "{to}: {error}");
         }
+    }
+
+    #[test]
+    fn units_are_those_that_the_files_say() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let with = |units: &str, header: &str| {
+            let data = format!("first{header}\n\n0 atoms\n");
+            std::fs::write(directory.path().join("a.data"), data).expect("written");
+            let text =
+                GOOD.replace("a.nc", "a.data").replace("[data]", &format!("[data]\n{units}"));
+            let path = directory.path().join("s.toml");
+            std::fs::write(&path, text).expect("written");
+            load_softness(&path, &[]).expect("sound").plan()
+        };
+        // The file lies beside the configuration, wherever the program runs.
+        let units = |units: &str, header: &str| with(units, header).expect("a plan").units;
+        assert_eq!(units("", ", units = lj"), UnitSystem::Lj);
+        assert_eq!(units("", ""), UnitSystem::Metal);
+        assert_eq!(units("units = \"lj\"", ""), UnitSystem::Lj);
+        let error = with("units = \"metal\"", ", units = lj").expect_err("a contradiction");
+        assert!(error.to_string().contains("in other units"), "{error}");
     }
 }

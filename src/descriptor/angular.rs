@@ -60,11 +60,11 @@ impl Angular {
 
 /// Error for parameters that are out of range.
 pub(super) fn check_function(entry: &Entry, eta: f64, lambda: f64, zeta: f64) -> Result<()> {
-    if !(eta >= 0.0) || lambda.abs() != 1.0 || !(0.0..=1024.0).contains(&zeta) {
+    if !(eta >= 0.0) || lambda.abs() != 1.0 || !(0.0..=100.0).contains(&zeta) {
         return Err(entry.error(
             "zeta",
             format!("η = {eta}, λ = {lambda}, ζ = {zeta} is not an angular function"),
-            "give η ≥ 0, λ = 1 or −1, and ζ between 0 and 1024",
+            "give η ≥ 0, λ = 1 or −1, and ζ between 0 and 100: (1 + λ cos θ)^ζ beyond it is no single-precision number",
         ));
     }
     Ok(())

@@ -19,6 +19,9 @@ pub struct Sidecar {
     pub columns: Vec<String>,
     /// Index of the atom of each row, counted from 0 in the order of the structure file.
     pub centres: Vec<usize>,
+    /// Identifier of the atom of each row in the structure file, whose order need not follow it.
+    #[serde(default)]
+    pub ids: Vec<u64>,
     /// Species of the atom of each row.
     pub species: Vec<String>,
     /// Number of atoms of the structure; 0 if it is not known.
@@ -49,6 +52,7 @@ impl Sidecar {
             definition: bound.plan.definition().to_owned(),
             columns: bound.columns.clone(),
             centres: bound.centres.clone(),
+            ids: bound.centres.iter().map(|&i| bound.structure.ids[i]).collect(),
             species: bound.centres.iter().map(species).collect(),
             atoms: bound.structure.len(),
             structure: structure.to_owned(),

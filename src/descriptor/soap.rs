@@ -53,7 +53,7 @@ pub(super) fn read(entry: &Entry) -> Result<Box<dyn Descriptor>> {
         entry.error(
             "n_max",
             format!("{n_max} radial functions within {cutoff} are too alike to be orthonormalised"),
-            "give a smaller n_max or a longer cutoff",
+            "give a smaller n_max",
         )
     })?;
     let harmonics = RealHarmonics::new(l_max);

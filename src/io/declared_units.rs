@@ -69,6 +69,24 @@ pub fn declared_units(path: impl AsRef<Path>) -> Result<Option<UnitSystem>> {
     Ok(in_text(format, &String::from_utf8_lossy(&bytes)))
 }
 
+/// The unit system that some files name, if any does; an error if they name different ones.
+pub fn common_units<'a>(files: impl IntoIterator<Item = &'a Path>) -> Result<Option<UnitSystem>> {
+    let mut said: Option<(UnitSystem, &Path)> = None;
+    for path in files {
+        let Some(units) = declared_units(path)? else { continue };
+        match said {
+            Some((others, first)) if others != units => {
+                return Err(Error::input(
+                    format!("{} and {} are in different units", first.display(), path.display()),
+                    "take files of one system of units at a time",
+                ));
+            }
+            _ => said = Some((units, path)),
+        }
+    }
+    Ok(said.map(|(units, _)| units))
+}
+
 fn in_text(format: StructureFormat, text: &str) -> Option<UnitSystem> {
     let mut lines = text.lines();
     let first = lines.next()?;

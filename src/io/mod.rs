@@ -21,7 +21,7 @@ use std::io::Read;
 use std::path::Path;
 
 pub use atomic_file::{AtomicFile, write_atomically};
-pub use declared_units::declared_units;
+pub use declared_units::{common_units, declared_units};
 pub use extxyz::{ExtendedXyzReader, write_extended_xyz_frame, write_forces_extxyz};
 pub use lammps_data::{read_lammps_data, write_lammps_data};
 pub use lammps_dump::{DumpReader, write_dump_frame};

@@ -203,11 +203,13 @@ fn connect(
             if let Some(i) = (0..now.len()).find(stray) {
                 return Err(Error::input(
                     format!(
-                        "frame {}: atom {} is outside the box, but the coordinates are said to be wrapped",
+                        "frame {}: atom {} is outside the box (or image flags say so), but the \
+                         coordinates are said to be wrapped",
                         index + 1,
                         i + 1
                     ),
-                    "say coordinates = \"unwrapped\", or write every frame with wrapped coordinates",
+                    "say coordinates = \"unwrapped\" (wrapped ones with image flags are), or write every \
+                     frame with wrapped coordinates",
                 ));
             }
             for i in 0..now.len() {

@@ -116,6 +116,8 @@ struct Measured {
     values: Vec<f64>,
     events: Vec<HopEvent>,
     notes: Vec<String>,
+    /// Times between the two moments of each origin, where the frames say them.
+    lags: Vec<f64>,
 }
 
 /// Labels of one trajectory, in one file or in several that follow each other: NetCDF, LAMMPS dump,
@@ -210,10 +212,17 @@ fn judge(definition: &LabelDefinition, measured: Vec<Measured>) -> Result<Vec<La
             threshold.value
         )
     });
+    // A number of frames is a time only where frames are equally far apart.
+    let lags = || measured.iter().flat_map(|m| &m.lags).copied().filter(|t| *t > 0.0);
+    let (least, most) = (lags().fold(f64::INFINITY, f64::min), lags().fold(0.0, f64::max));
+    let uneven = (definition.frames.is_some() && most > 1.01 * least).then(|| {
+        format!("the same number of frames is a time of {least} here and of {most} there")
+    });
     Ok(measured
         .into_iter()
         .map(|mut m| {
             m.notes.extend(shallow.clone());
+            m.notes.extend(uneven.clone());
             let mobile: Vec<bool> = m.values.iter().map(|v| *v > threshold.value).collect();
             let number = mobile.iter().filter(|m| **m).count();
             Labels {

@@ -76,7 +76,12 @@ impl<'a> Pairs<'a> {
         Ok(measured)
     }
 
-    fn close(&mut self, origin: TrackedFrame, end: &Structure) -> Result<()> {
+    fn close(
+        &mut self,
+        origin: TrackedFrame,
+        end: &Structure,
+        end_time: Option<f64>,
+    ) -> Result<()> {
         let definition = self.definition;
         let (start, atoms) =
             (&origin.structure, super::chosen(&definition.species, &origin.structure)?);
@@ -92,6 +97,9 @@ impl<'a> Pairs<'a> {
             _ => displacement_lengths(start, end, &atoms, definition.remove_drift),
         };
         self.measured.values.extend(values);
+        if let (Some(from), Some(to)) = (origin.time, end_time) {
+            self.measured.lags.push(to - from);
+        }
         let TrackedFrame { index: frame, time, structure, .. } = origin;
         self.measured.origins.push(Origin { frame, time, structure, atoms });
         Ok(())
@@ -139,7 +147,7 @@ impl Consumer for Pairs<'_> {
     fn take(&mut self, frame: TrackedFrame) -> Result<()> {
         let Some((closes, opens)) = self.uses.pop_front() else { return Ok(()) };
         if let Some(origin) = self.open.pop_front_if(|_| closes) {
-            self.close(origin, &frame.structure)?;
+            self.close(origin, &frame.structure, frame.time)?;
         }
         if opens {
             self.open.push_back(frame);

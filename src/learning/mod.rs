@@ -14,3 +14,4 @@ pub use metrics::{Confusion, area_under, roc};
 pub use samples::Samples;
 pub use split::{Split, SplitBy};
 pub use standardize::Standardizer;
+pub(crate) use standardize::curve_and_radius;

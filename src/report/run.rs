@@ -320,7 +320,8 @@ fn viewer(
             ));
         }
     }
-    let (scene, what) = encode(&structure, bonds.map_or(&[], |s| &s.bonds), &scalars)?;
+    let (scene, what) =
+        encode(&structure, bonds.map_or(&[], |s| &s.bonds), &scalars, "the final structure")?;
     page.viewer(&scene);
     page.note(&format!(
         "{what} Drag to turn, wheel or pinch to zoom, double click to start again. Coordination \

@@ -72,11 +72,12 @@ const ELEMENTS: [(&str, &str, f64); 18] = [
 /// For particles that are no elements.
 const OTHERS: [&str; 6] = ["#c0503c", "#3f6fb5", "#5aa35f", "#9a62ad", "#d59a35", "#6b6b6b"];
 
-/// The scene as JSON, and one line on what of the structure it shows.
+/// The scene as JSON, and one line on what of the structure it shows; `which` names the structure.
 pub(super) fn encode(
     structure: &Structure,
     bonds: &[BondRecord],
     scalars: &[AtomScalar],
+    which: &str,
 ) -> Result<(String, String)> {
     let atoms = structure.len();
     let fractions: Vec<[f64; 3]> = structure
@@ -91,10 +92,10 @@ pub(super) fn encode(
         .collect();
     let height = structure.simulation_box.perpendicular_widths()[2];
     let what = if share >= 1.0 {
-        format!("All {atoms} atoms of the final structure.")
+        format!("All {atoms} atoms of {which}.")
     } else {
         format!(
-            "{} of {atoms} atoms: the slab {:.1} length units thick in the middle of the box, \
+            "{} of {atoms} atoms of {which}: the slab {:.1} length units thick in the middle of the box, \
              which is {height:.1} high.",
             shown.len(),
             share * height
@@ -214,7 +215,8 @@ mod tests {
         };
         let mut softness = AtomScalar { name: "softness".into(), values: vec![0.5; 20] };
         softness.values[3] = f64::NAN;
-        let (text, what) = encode(&line(20), &[bond], &[softness]).expect("encoded");
+        let (text, what) =
+            encode(&line(20), &[bond], &[softness], "the final structure").expect("encoded");
         assert_eq!(what, "All 20 atoms of the final structure.");
         let scene: serde_json::Value = serde_json::from_str(&text).expect("JSON");
         let bytes =
@@ -227,9 +229,13 @@ mod tests {
 
     #[test]
     fn large_structures_are_cut_to_a_stated_slab() {
-        let (text, what) = encode(&line(250_000), &[], &[]).expect("encoded");
+        let (text, what) =
+            encode(&line(250_000), &[], &[], "the final structure").expect("encoded");
         let scene: serde_json::Value = serde_json::from_str(&text).expect("JSON");
         assert_eq!(scene["atoms"], 100_000);
-        assert!(what.starts_with("100000 of 250000 atoms: the slab 150000.0"), "{what}");
+        assert!(
+            what.starts_with("100000 of 250000 atoms of the final structure: the slab 150000.0"),
+            "{what}"
+        );
     }
 }

@@ -60,6 +60,7 @@ pub fn write_softness(
     for note in &study.notes {
         page.note(note);
     }
+    page.facts(&[("classifier".into(), study.learning.describe())]);
     let c = &study.confusion;
     page.table(
         &["".into(), "soft (S > 0)".into(), "hard".into()],
@@ -78,7 +79,11 @@ pub fn write_softness(
     ]);
     if let Some((structure, values)) = shown {
         let softness = AtomScalar { name: "softness".into(), values };
-        let (scene, what) = encode(structure, &[], &[softness])?;
+        let which = match study.glasses.first() {
+            Some(glass) => format!("the first structure that was learned from, of {glass}"),
+            None => "the first structure that was learned from".to_owned(),
+        };
+        let (scene, what) = encode(structure, &[], &[softness], &which)?;
         page.section("Structure");
         page.note(&what);
         page.viewer(&scene);
@@ -118,7 +123,7 @@ pub fn write_softness(
                 vec![
                     u.glass.clone(),
                     share(u.balanced_accuracy),
-                    share(Some(u.accuracy)),
+                    share(Some(u.accuracy).filter(|x| x.is_finite())),
                     share(u.recall),
                 ]
             })
@@ -127,6 +132,9 @@ pub fn write_softness(
             ["glass", "balanced accuracy", "accuracy", "mobile with S > 0"].map(str::to_owned);
         page.note("Each by a softness learned from the other glasses.");
         page.table(&header, &rows);
+    }
+    if !study.other_glasses.is_empty() {
+        page.note(&format!("At other temperatures only: {}.", study.other_glasses.join(", ")));
     }
     write_atomically(directory.join("report.html"), |w| w.write_all(page.finish().as_bytes()))
 }
@@ -156,18 +164,34 @@ fn responses(page: &mut Page, study: &Study) {
 fn activation(page: &mut Page, study: &Study) {
     let Some(found) = &study.activation else { return };
     let mut facts = Vec::new();
+    let told = |e: &Estimate, unit: &str| {
+        let text = with_error(e.value, e.error);
+        match (unit, text.contains('±')) {
+            ("", _) => text,
+            (_, true) => format!("({text}) {unit}"),
+            _ => format!("{text} {unit}"),
+        }
+    };
+    let energy = if study.temperature_unit.is_empty() { "" } else { "eV" };
     if let Some([constant, slope]) = &found.energy_line {
-        facts.push(("E_a at S = 0".to_owned(), with_error(constant.value, constant.error)));
-        facts.push(("−dE_a/dS".to_owned(), with_error(slope.value, slope.error)));
+        facts.push(("E_a at S = 0".to_owned(), told(constant, energy)));
+        facts.push(("−dE_a/dS".to_owned(), told(slope, energy)));
     }
     if let Some([constant, slope]) = &found.entropy_line {
         facts.push(("Σ at S = 0".to_owned(), with_error(constant.value, constant.error)));
         facts.push(("−dΣ/dS".to_owned(), with_error(slope.value, slope.error)));
     }
-    if let Some(t) = &found.onset_temperature {
+    if found.energy_line.is_some() && found.entropy_line.is_some() {
         facts.push((
             "T₀, where softness would no longer matter".to_owned(),
-            with_error(t.value, t.error),
+            found.onset_temperature.as_ref().map_or_else(
+                || {
+                    "not determined: it takes slopes of E_a and Σ of one sign, both more than \
+                     twice their errors"
+                        .to_owned()
+                },
+                |t| told(t, &study.temperature_unit),
+            ),
         ));
     }
     page.facts(&facts);
@@ -207,7 +231,11 @@ fn baselines(page: &mut Page, study: &Study) {
 
 fn transfers(page: &mut Page, study: &Study) {
     let share = |e: Option<&Estimate>| e.map_or_else(|| "–".into(), percent);
-    for (name, of) in [("temperature", &study.temperatures), ("time", &study.times)] {
+    let time = match study.time_unit.as_str() {
+        "" => "time".to_owned(),
+        unit => format!("time ({unit})"),
+    };
+    for (name, of) in [("temperature", &study.temperatures), (time.as_str(), &study.times)] {
         if of.is_empty() {
             continue;
         }

@@ -31,7 +31,7 @@ pub struct Activation {
     pub energy_line: Option<[Estimate; 2]>,
     /// Σ₀, Σ₁.
     pub entropy_line: Option<[Estimate; 2]>,
-    /// T₀; meaningless unless e₁ and Σ₁ are well away from zero.
+    /// T₀, if e₁ and Σ₁ have one sign and both exceed two of their errors; else it is not determined.
     pub onset_temperature: Option<Estimate>,
 }
 
@@ -110,6 +110,16 @@ impl Activation {
             let value = e / (boltzmann * s);
             value.is_finite().then_some((value, f64::NAN))
         };
+        let (energy_line, entropy_line) = (both(&energy), both(&entropy));
+        let determined = |line: &Option<[Estimate; 2]>| {
+            line.and_then(|[_, slope]| Some((slope.value, slope.error?)))
+                .filter(|(slope, error)| slope.abs() > 2.0 * error)
+                .map(|(slope, _)| slope)
+        };
+        let crosses = match (determined(&energy_line), determined(&entropy_line)) {
+            (Some(e), Some(s)) => e * s > 0.0,
+            _ => false,
+        };
         Self {
             bands: (0..bands)
                 .map(|b| BandActivation {
@@ -126,9 +136,9 @@ impl Activation {
                     entropy: estimate(&|s| arrhenius(s, b).map(|l| entropy(&l))),
                 })
                 .collect(),
-            energy_line: both(&energy),
-            entropy_line: both(&entropy),
-            onset_temperature: estimate(&onset),
+            onset_temperature: if crosses { estimate(&onset) } else { None },
+            energy_line,
+            entropy_line,
         }
     }
 }
@@ -180,6 +190,21 @@ mod tests {
         within(s1, 0.3);
         let onset = found.onset_temperature.expect("lines cross");
         assert!((onset.value - 0.04 / (0.3 * k)).abs() < 5.0 * onset.error.expect("five"));
+        // Where Σ rises with S, soft and hard atoms move alike at no temperature.
+        let parallel: Vec<Vec<f64>> = by_glass
+            .iter()
+            .map(|glass| {
+                let mut glass = glass.clone();
+                for (b, sums) in glass.chunks_mut(SUMS).enumerate() {
+                    let (temperature, s) = (temperatures[b / bands.count()], sums[2] / sums[0]);
+                    let exponent = 1.6 + 0.1 * s - (0.25 - 0.04 * s) / (k * temperature);
+                    sums[1] = sums[0] * exponent.exp();
+                }
+                glass
+            })
+            .collect();
+        let found = Activation::new(&parallel, &temperatures, bands.count(), 0.7, k);
+        assert!(found.energy_line.is_some() && found.onset_temperature.is_none());
         // A band that is saturated everywhere has no energy.
         let none = Activation::new(&by_glass, &temperatures, bands.count(), 1e-6, k);
         assert!(none.bands.iter().all(|b| b.energy.is_none()) && none.energy_line.is_none());

@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::labels::{Context, LabelDefinition, LabelKind, Threshold, compute_all};
 use crate::learning::Samples;
 use crate::potential::ForceField;
-use crate::system::Structure;
+use crate::system::{RandomStream, Stream, Structure};
 
 /// A trajectory to learn from or to predict.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -24,8 +24,42 @@ pub struct Source {
     pub temperature: f64,
 }
 
-/// The relaxations of a finished run: those of one branch, or of all if there is only one. Each
-/// member is a glass; `members` chooses among them, empty for all.
+/// Error if not all members are the same but for their seed and none are chosen, or if there are several
+/// branches and none is.
+fn comparable(
+    directory: &Path,
+    plan: &RunPlan,
+    branch: Option<&str>,
+    members: &[String],
+) -> Result<()> {
+    let several = |what: &str, mut names: Vec<String>, key: &str| {
+        names.sort();
+        names.dedup();
+        if names.len() < 2 {
+            return Ok(());
+        }
+        Err(Error::input(
+            format!("{} has several {what}: {}", directory.display(), names.join(", ")),
+            format!("say as data.{key} which are to be learned from together"),
+        ))
+    };
+    if members.is_empty() {
+        let rates = plan.members.iter().filter_map(|m| m.rate).map(|r| r.to_string());
+        several("quench rates", rates.collect(), "members")?;
+        let compositions = plan.members.iter().filter_map(|m| m.composition.clone());
+        several("compositions", compositions.collect(), "members")?;
+    }
+    if branch.is_none() {
+        let names = plan.members.iter().flat_map(|m| &m.branches);
+        let names = names.filter_map(|b| b.name.rsplit_once('-').map(|n| n.0.to_owned()));
+        several("branches", names.collect(), "branch")?;
+    }
+    Ok(())
+}
+
+/// The relaxations of a finished run: those of one branch, which may be left out if there is only one.
+/// Each member is a glass; `members` chooses among them, empty for all, which must then be the same but
+/// for their seed.
 pub fn sources_of_run(
     directory: &Path,
     plan: &RunPlan,
@@ -41,6 +75,7 @@ pub fn sources_of_run(
             crate::config::suggestion(unknown, &known, "member"),
         ));
     }
+    comparable(directory, plan, branch, members)?;
     let mut sources = Vec::new();
     for member in &plan.members {
         if !members.is_empty() && !members.contains(&member.directory) {
@@ -100,12 +135,22 @@ pub struct Surroundings {
 }
 
 /// Groups of the atoms of a single glass.
-const FIFTHS: usize = 5;
+const FIFTHS: u32 = 5;
+
+/// The fifth that an atom is in, drawn at random: files often repeat the order of species or of a lattice.
+fn fifth(atom: usize) -> u32 {
+    RandomStream::new(0, Stream::Sampling).words(0, atom as u32, 0)[0] % FIFTHS
+}
 
 impl Surroundings {
     /// The group of each atom, as in [`Collected::groups`].
     pub(super) fn groups(&self, glasses: usize) -> Vec<u32> {
-        let of = |&atom: &usize| if glasses > 1 { self.glass } else { (atom % FIFTHS) as u32 };
+        let of = |&atom: &usize| match (glasses, self.glass) {
+            (2.., glass) => glass,
+            (_, 0) => fifth(atom),
+            // Nothing is learned from other glasses than the one.
+            (_, glass) => FIFTHS + glass - 1,
+        };
         self.atoms.iter().map(of).collect()
     }
 }
@@ -133,15 +178,37 @@ impl Collected {
         Ok(samples)
     }
 
-    /// The samples in groups of which one at a time can be kept from learning, and the number of
-    /// groups: the glasses; with a single glass every fifth atom, with all its moments.
-    pub(super) fn groups(&self, glasses: usize) -> Result<(Samples, usize)> {
+    /// The samples in groups of which one at a time can be kept from learning: the glasses; if only the
+    /// first one is learned from, fifths of its atoms, drawn at random, each atom with all its moments.
+    pub(super) fn groups(&self, glasses: usize) -> Result<Samples> {
         let mut samples = self.samples()?;
-        if glasses > 1 {
-            return Ok((samples, glasses));
-        }
         samples.glass = self.sets.iter().flat_map(|set| set.groups(glasses)).collect();
-        Ok((samples, FIFTHS))
+        Ok(samples)
+    }
+
+    /// The same for learning from these samples: their glasses, or fifths of the only one.
+    pub(super) fn own_groups(&self) -> Result<Samples> {
+        let mut samples = self.samples()?;
+        if samples.glasses().len() == 1 {
+            let atoms = self.sets.iter().flat_map(|set| &set.atoms);
+            samples.glass = atoms.map(|&atom| fifth(atom)).collect();
+        }
+        Ok(samples)
+    }
+
+    /// Puts the glasses that have labelled atoms before those that have none, in `names` and in the sets,
+    /// and returns the number of the former.
+    pub(super) fn number_glasses(&mut self, names: &mut Vec<String>) -> usize {
+        let has_atoms = |k: &usize| self.sets.iter().any(|set| set.glass as usize == *k);
+        let (mut order, others): (Vec<usize>, Vec<usize>) = (0..names.len()).partition(has_atoms);
+        let count = order.len();
+        order.extend(others);
+        for set in &mut self.sets {
+            let place = order.iter().position(|k| *k == set.glass as usize);
+            set.glass = place.unwrap_or(0) as u32;
+        }
+        *names = order.iter().map(|&k| names[k].clone()).collect();
+        count
     }
 
     /// Part of all atoms that is mobile.
@@ -227,4 +294,42 @@ pub fn collect(
         ));
     }
     Ok(collected)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Override, load_run};
+
+    #[test]
+    fn glasses_of_other_rates_are_not_pooled() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("configs/sodium-silicate-3000.toml");
+        let error = |set: &[&str], branch: Option<&str>, members: &[String]| {
+            let set: Vec<Override> =
+                set.iter().map(|s| Override::parse(s).expect("an override")).collect();
+            let plan = load_run(&path, &set).expect("a run");
+            sources_of_run(Path::new("nowhere"), &plan, branch, members)
+                .expect_err("nothing was run")
+                .to_string()
+        };
+        let two = ["ensemble.rates=[1, 10]", "ensemble.seeds=[1]"];
+        let found = error(&two, Some("relax"), &[]);
+        assert!(found.contains("several quench rates: 1, 10"), "{found}");
+        let found = error(&two, Some("relax"), &["rate-10-seed-1".to_owned()]);
+        assert!(found.contains("is not there"), "{found}");
+        let found = error(&["ensemble.rates=[10]", "ensemble.seeds=[1, 2]"], Some("relax"), &[]);
+        assert!(found.contains("is not there"), "{found}");
+    }
+
+    #[test]
+    fn fifths_do_not_follow_the_order_of_the_file() {
+        for period in [5, 10, 25] {
+            let mut number = [0usize; FIFTHS as usize];
+            (0..3000).step_by(period).for_each(|atom| number[fifth(atom) as usize] += 1);
+            let mean = 3000 / period / FIFTHS as usize;
+            for n in number {
+                assert!(2 * n > mean && n < 2 * mean, "{number:?} of every {period}th atom");
+            }
+        }
+    }
 }

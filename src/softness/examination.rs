@@ -8,12 +8,11 @@ use super::baselines::{Around, coordination, correlation, similarity, species_of
 use super::correlation::softness_correlation;
 use super::data::{Collected, Source, Surroundings};
 use super::plan::{Plan, fixed_label, temperatures};
-use super::score::{
-    Fitted, HeldOut, balanced_between, baseline, fewer, mean, unseen, without_each,
-};
+use super::score::{HeldOut, balanced_between, baseline, between_groups, fewer, mean};
 use super::study::{ResponseAt, Similarity, Study, Transfer};
 use crate::analysis::voronoi_cells;
 use crate::backend::Backend;
+use crate::descriptor::DescriptorPlan;
 use crate::error::{Error, Result};
 use crate::labels::LabelDefinition;
 use crate::learning::Samples;
@@ -41,7 +40,8 @@ impl Study {
         let bins = Bands::even(&softness, plan.analysis.bins);
         let bands = Bands::quantiles(&softness, plan.analysis.bands);
         let per_band = SUMS * bands.count();
-        let mut by_band = vec![vec![0.0; per_band * temperatures.len()]; self.glasses.len()];
+        let glasses = self.glasses.len() + self.other_glasses.len();
+        let mut by_band = vec![vec![0.0; per_band * temperatures.len()]; glasses];
         let fixed = fixed_label(&plan.label, self.threshold);
         for (t, &temperature) in temperatures.iter().enumerate() {
             let other;
@@ -59,7 +59,7 @@ impl Study {
                     "give trajectories of the same system",
                 ));
             }
-            let mut by_bin = vec![vec![0.0; SUMS * bins.count()]; self.glasses.len()];
+            let mut by_bin = vec![vec![0.0; SUMS * bins.count()]; glasses];
             for set in &collected.sets {
                 let glass = set.glass as usize;
                 let s = soft(set);
@@ -69,13 +69,7 @@ impl Study {
             }
             let response = Response::new(&by_bin, bins.count(), plan.analysis.saturation);
             self.responses.push(ResponseAt { temperature, response });
-            self.temperatures.push(transfer(
-                temperature,
-                collected,
-                &held_out.planes,
-                plan,
-                self.glasses.len(),
-            )?);
+            self.temperatures.push(transfer(temperature, collected, held_out, plan)?);
         }
         if temperatures.len() >= 3 {
             let boltzmann = Units::of(plan.units).boltzmann;
@@ -110,15 +104,21 @@ impl Study {
             plan.sources.iter().filter(|s| s.temperature == plan.temperature).collect();
         for &time in &plan.analysis.times {
             let mut label = fixed_label(&plan.label, self.threshold);
-            (label.time, label.frames) = (Some(time), None);
+            // In the unit of the label: files without times have none.
+            match label.time {
+                Some(_) => label.time = Some(time),
+                None => label.frames = Some(time as u64),
+            }
             match gather(&sources, &label, told) {
                 Ok(collected) if collected.columns == trained.columns => {
-                    let planes = &held_out.planes;
-                    self.times.push(transfer(time, &collected, planes, plan, self.glasses.len())?);
+                    self.times.push(transfer(time, &collected, held_out, plan)?);
                 }
                 Ok(_) => {}
                 // A trajectory that ends before is no reason to lose the rest.
-                Err(error) => self.notes.push(format!("Not after {time}: {error}.")),
+                Err(error) => {
+                    let after = format!("{time} {}", self.time_unit);
+                    self.notes.push(format!("Not after {}: {error}.", after.trim_end()));
+                }
             }
         }
         Ok(())
@@ -177,7 +177,6 @@ impl Study {
         plan: &Plan,
         trained: &Collected,
         samples: &Samples,
-        all: &Fitted,
         backend: &dyn Backend,
         told: &mut dyn FnMut(&str),
     ) -> Result<()> {
@@ -222,35 +221,47 @@ impl Study {
             ),
         }
         self.voronoi(plan, trained, glasses);
-        self.fewer_features = fewer(samples, all, &plan.learning, glasses)?;
-        if let Some(soap) = &plan.soap {
-            told("comparison features");
-            let mut rich = Samples::default();
-            let mut found = vec![Vec::<(f64, f64)>::new(); glasses];
-            let mut start = 0;
-            for set in &trained.sets {
-                let atoms = crate::descriptor::Centres::Atoms(set.atoms.clone());
-                let with = soap.with_centres(atoms)?;
-                if rich.columns.is_empty() {
-                    rich.columns = soap.bind(&set.structure)?.columns;
-                }
-                let features = crate::descriptor::compute_exact(backend, &set.structure, &with)?;
-                let like = similarity(
-                    &features,
-                    rich.columns.len(),
-                    &set.values,
-                    plan.analysis.similar_to,
-                );
-                let softness = &self.softness[start..start + set.atoms.len()];
-                start += set.atoms.len();
-                found[set.glass as usize]
-                    .push((correlation(&like, &set.values), correlation(&like, softness)));
-                rich.extend_atoms(&features, &set.mobile, set.glass, &set.atoms)?;
-            }
-            self.similarity = between_glasses(&found);
-            told("training on the comparison features");
-            self.baselines.push(baseline("SOAP", &rich, &plan.learning, glasses)?);
+        self.fewer_features = fewer(samples, &plan.learning, glasses)?;
+        if let Some(soap) = &plan.soap
+            && let Err(error) = self.comparison(plan, soap, trained, backend, told)
+        {
+            self.notes.push(format!("No comparison features: {error}."));
         }
+        Ok(())
+    }
+
+    /// A classifier on richer features, and the similarity that they show.
+    fn comparison(
+        &mut self,
+        plan: &Plan,
+        soap: &DescriptorPlan,
+        trained: &Collected,
+        backend: &dyn Backend,
+        told: &mut dyn FnMut(&str),
+    ) -> Result<()> {
+        let glasses = self.glasses.len();
+        told("comparison features");
+        let mut rich = Samples::default();
+        let mut found = vec![Vec::<(f64, f64)>::new(); glasses];
+        let mut start = 0;
+        for set in &trained.sets {
+            let atoms = crate::descriptor::Centres::Atoms(set.atoms.clone());
+            let with = soap.with_centres(atoms)?;
+            if rich.columns.is_empty() {
+                rich.columns = soap.bind(&set.structure)?.columns;
+            }
+            let features = crate::descriptor::compute_exact(backend, &set.structure, &with)?;
+            let like =
+                similarity(&features, rich.columns.len(), &set.values, plan.analysis.similar_to);
+            let softness = &self.softness[start..start + set.atoms.len()];
+            start += set.atoms.len();
+            found[set.glass as usize]
+                .push((correlation(&like, &set.values), correlation(&like, softness)));
+            rich.extend_atoms(&features, &set.mobile, set.glass, &set.atoms)?;
+        }
+        self.similarity = between_glasses(&found);
+        told("training on the comparison features");
+        self.baselines.push(baseline("SOAP", &rich, &plan.learning, glasses)?);
         Ok(())
     }
 }
@@ -267,24 +278,13 @@ fn between_glasses(found: &[Vec<(f64, f64)>]) -> Option<Similarity> {
     Some(Similarity { with_value: pick(|p| p.0)?, with_softness: pick(|p| p.1)? })
 }
 
-fn transfer(
-    at: f64,
-    collected: &Collected,
-    planes: &[Fitted],
-    plan: &Plan,
-    glasses: usize,
-) -> Result<Transfer> {
-    let (samples, groups) = collected.groups(glasses)?;
+fn transfer(at: f64, collected: &Collected, held_out: &HeldOut, plan: &Plan) -> Result<Transfer> {
     // Where nearly everything moves, or nothing, some glass may lack a class.
-    let anew = samples
-        .check()
-        .and_then(|()| without_each(&samples, &plan.learning, groups))
-        .ok()
-        .and_then(|planes| unseen(&samples, &planes));
+    let anew = between_groups(&collected.own_groups()?, &plan.learning).ok();
     Ok(Transfer {
         at,
         mobile_fraction: collected.fraction(),
-        applied: unseen(&samples, planes).and_then(|c| balanced_between(&c)),
+        applied: held_out.unseen(collected)?.and_then(|c| balanced_between(&c)),
         retrained: anew.and_then(|c| balanced_between(&c)),
     })
 }

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::bands::ResponseBin;
 use super::study::{Study, Transfer};
+use crate::analysis::curves::with_error;
 use crate::analysis::motion::Estimate;
 use crate::error::{Error, Result};
 use crate::io::write_atomically;
@@ -166,7 +167,10 @@ impl Study {
             )
             .line("immobile", hard)
             .line("mobile", soft),
-            "The further the two curves lie apart, the more the surroundings say about motion.",
+            format!(
+                "The further the two curves lie apart, the more the surroundings say about motion. {}.",
+                self.learning.describe()
+            ),
             &["S", "density of the immobile", "density of the mobile"],
             rows,
         )
@@ -218,7 +222,8 @@ impl Study {
             "fewer-features",
             "Other features",
             figure,
-            "The features of least weight are left out one after the other (halves above 30).",
+            "The features of least weight are left out one after the other (halves above 30); each \
+             training part chooses its own.",
             &["features", "balanced accuracy", "standard deviation between divisions"],
             rows,
         )
@@ -367,7 +372,7 @@ impl Study {
         };
         let slope = |line: &Option<[Estimate; 2]>| {
             line.map_or(String::new(), |l| {
-                format!(" Slope {:.4} ± {:.4}.", -l[1].value, l[1].error.unwrap_or(f64::NAN))
+                format!(" Slope {}.", with_error(-l[1].value, l[1].error))
             })
         };
         lines(
@@ -435,8 +440,10 @@ impl Study {
         };
         let t = if self.temperature_unit.is_empty() { "T".into() } else { "T (K)".to_owned() };
         add("temperatures", "One softness at other temperatures", t, &self.temperatures, false);
-        let time =
-            if self.temperature_unit.is_empty() { "time".into() } else { "time (ps)".to_owned() };
+        let time = match self.time_unit.as_str() {
+            "" => "time".to_owned(),
+            unit => format!("time ({unit})"),
+        };
         add("times", "One softness after other times", time, &self.times, true);
         pictures
     }

@@ -1,9 +1,11 @@
 //! What a softness study is asked: trajectories, the label of its atoms, features, classifier.
 
+use super::baselines::species_of;
 use super::data::Source;
 use super::settings::{AnalysisSettings, LearningSettings};
 use crate::descriptor::DescriptorPlan;
 use crate::error::{Error, Result};
+use crate::io::read_frames;
 use crate::labels::{HopSample, LabelDefinition, LabelKind, Origins, ThresholdDefinition};
 use crate::potential::ForceField;
 use crate::system::UnitSystem;
@@ -41,6 +43,20 @@ impl Plan {
         self.analysis.times.clear();
         self.soap = None;
         Ok(self)
+    }
+
+    /// Binds what is computed last to the first frame there is, so that a species that it does not have is
+    /// not found out after everything else.
+    pub(super) fn check_first_frame(&self) -> Result<()> {
+        let Some(file) = self.sources.first().and_then(|s| s.files.first()) else { return Ok(()) };
+        let Some(frame) = read_frames(file)?.next() else { return Ok(()) };
+        let structure = frame?.structure;
+        self.descriptors.bind(&structure)?;
+        if let Some(soap) = &self.soap {
+            soap.bind(&structure)?;
+        }
+        species_of(&self.analysis.neighbors, &structure)?;
+        Ok(())
     }
 
     pub(super) fn check_temperature(&self) -> Result<()> {

@@ -1,5 +1,7 @@
 //! Classifiers tried: on divisions of the atoms, on glasses they never saw, with fewer features.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use super::baselines::Baseline;
@@ -28,6 +30,7 @@ pub struct Score {
 }
 
 /// A plane with the scale of its features.
+#[derive(Clone)]
 pub(super) struct Fitted {
     pub standardizer: Standardizer,
     pub plane: Hyperplane,
@@ -52,49 +55,91 @@ impl Fitted {
     }
 }
 
+/// Planes that each did not learn from one group of samples, by the number of the group.
+pub(super) type Planes = BTreeMap<u32, Fitted>;
+
 /// For each glass (or other group) the plane learned from the others.
-pub(super) fn without_each(
+fn without_each(samples: &Samples, learning: &LearningSettings) -> Result<Planes> {
+    let without = |glass: u32| -> Result<(u32, Fitted)> {
+        let others: Vec<usize> =
+            (0..samples.len()).filter(|&n| samples.glass[n] != glass).collect();
+        Ok((glass, Fitted::new(&samples.select(&others), learning)?))
+    };
+    samples.glasses().into_iter().map(without).collect()
+}
+
+/// Counts of each group, in ascending order, by the plane for it.
+fn confusions<'a>(samples: &Samples, plane: impl Fn(u32) -> Option<&'a Fitted>) -> Vec<Confusion> {
+    let of = |group: u32| {
+        let rows: Vec<usize> = (0..samples.len()).filter(|&n| samples.glass[n] == group).collect();
+        let part = samples.select(&rows);
+        let columns = samples.columns.len();
+        let scores = plane(group)?.softness(&part.features, columns, Convention::Margin);
+        Some(Confusion::count(&scores, &part.mobile))
+    };
+    samples.glasses().into_iter().filter_map(of).collect()
+}
+
+/// Counts of each glass (or other group) by what is learned from the others.
+pub(super) fn between_groups(
     samples: &Samples,
     learning: &LearningSettings,
-    glasses: usize,
-) -> Result<Vec<Fitted>> {
-    (0..glasses as u32)
-        .map(|glass| {
-            let others: Vec<usize> =
-                (0..samples.len()).filter(|&n| samples.glass[n] != glass).collect();
-            Fitted::new(&samples.select(&others), learning)
-        })
-        .collect()
+) -> Result<Vec<Confusion>> {
+    samples.check()?;
+    let planes = without_each(samples, learning)?;
+    Ok(confusions(samples, |group| planes.get(&group)))
 }
 
 /// Planes that each did not learn from one group of atoms: from one of the glasses, or from one fifth
 /// of the atoms of a single glass.
 pub(super) struct HeldOut {
-    pub planes: Vec<Fitted>,
+    pub planes: Planes,
+    /// Learned from all of them, for atoms of glasses that nothing was learned from.
+    common: Fitted,
     glasses: usize,
 }
 
 impl HeldOut {
-    pub fn new(collected: &Collected, learning: &LearningSettings, glasses: usize) -> Result<Self> {
-        let (samples, groups) = collected.groups(glasses)?;
-        Ok(Self { planes: without_each(&samples, learning, groups)?, glasses })
+    /// `common` is the plane learned from all of `glasses` glasses.
+    pub fn new(
+        collected: &Collected,
+        learning: &LearningSettings,
+        glasses: usize,
+        common: Fitted,
+    ) -> Result<Self> {
+        let planes = without_each(&collected.groups(glasses)?, learning)?;
+        Ok(Self { planes, common, glasses })
     }
 
     /// One plane for all atoms, which did learn from them.
-    pub fn none(all: Fitted) -> Self {
-        Self { planes: vec![all], glasses: 1 }
+    pub fn none(common: Fitted) -> Self {
+        Self { planes: Planes::new(), common, glasses: 1 }
+    }
+
+    fn plane(&self, group: u32) -> &Fitted {
+        self.planes.get(&group).unwrap_or(&self.common)
+    }
+
+    /// Counts of each group of some samples by the plane that did not learn from it; `None` if there are
+    /// no such planes.
+    pub fn unseen(&self, collected: &Collected) -> Result<Option<Vec<Confusion>>> {
+        if self.planes.is_empty() {
+            return Ok(None);
+        }
+        let samples = collected.groups(self.glasses)?;
+        Ok(Some(confusions(&samples, |group| Some(self.plane(group)))))
     }
 
     /// Softness of each atom by the plane that did not learn from it.
     pub fn softness(&self, set: &Surroundings, width: usize, convention: Convention) -> Vec<f64> {
-        let groups = match self.planes.len() {
-            1 => vec![0; set.atoms.len()],
-            _ => set.groups(self.glasses),
-        };
+        let groups = set.groups(self.glasses);
+        let mut present = groups.clone();
+        present.sort_unstable();
+        present.dedup();
         let mut softness = vec![0.0; set.atoms.len()];
-        for (group, plane) in self.planes.iter().enumerate() {
-            let rows: Vec<usize> =
-                (0..groups.len()).filter(|&n| groups[n] as usize == group).collect();
+        for group in present {
+            let plane = self.plane(group);
+            let rows: Vec<usize> = (0..groups.len()).filter(|&n| groups[n] == group).collect();
             let features: Vec<f64> = rows
                 .iter()
                 .flat_map(|&n| set.features[n * width..(n + 1) * width].iter().copied())
@@ -125,8 +170,8 @@ pub(super) fn mean(values: &[f64]) -> Option<Estimate> {
     Some(Estimate { value: mean.mean, error: mean.standard_error })
 }
 
-/// Scores over the divisions that have both classes on both sides.
-pub(super) fn score(samples: &Samples, learning: &LearningSettings) -> Result<Score> {
+/// Divisions into training and test that have both classes on both sides; an error without any.
+fn divisions(samples: &Samples, learning: &LearningSettings) -> Result<Vec<(Samples, Samples)>> {
     samples.check()?;
     let splits = Split::repeated(
         samples,
@@ -135,26 +180,12 @@ pub(super) fn score(samples: &Samples, learning: &LearningSettings) -> Result<Sc
         learning.splits,
         learning.seed,
     )?;
-    let width = samples.columns.len();
-    let mut found: [Vec<f64>; 4] = Default::default();
-    for split in &splits {
-        let (train, test) = (samples.select(&split.train), samples.select(&split.test));
-        if !(train.has_both_classes() && test.has_both_classes()) {
-            continue;
-        }
-        let fitted = Fitted::new(&train, learning)?;
-        let confusion = |s: &Samples| {
-            let scores = fitted.softness(&s.features, width, Convention::Margin);
-            Confusion::count(&scores, &s.mobile)
-        };
-        let (seen, unseen) = (confusion(&train), confusion(&test));
-        found[0].push(unseen.balanced_accuracy());
-        found[1].push(seen.balanced_accuracy());
-        found[2].push(unseen.accuracy());
-        found[3].push(unseen.recall());
-    }
-    let divisions = found[0].len();
-    if divisions == 0 {
+    let parts: Vec<(Samples, Samples)> = splits
+        .iter()
+        .map(|split| (samples.select(&split.train), samples.select(&split.test)))
+        .filter(|(train, test)| train.has_both_classes() && test.has_both_classes())
+        .collect();
+    if parts.is_empty() {
         let mobile = samples.mobile.iter().filter(|m| **m).count();
         return Err(Error::input(
             format!(
@@ -166,32 +197,40 @@ pub(super) fn score(samples: &Samples, learning: &LearningSettings) -> Result<Sc
             "move the threshold of the label, or take another time or temperature",
         ));
     }
-    let [balanced, training, accuracy, recall] = found.map(|f| scatter(&f));
-    Ok(Score {
-        divisions,
-        balanced_accuracy: balanced,
-        balanced_accuracy_of_training: training,
-        accuracy,
-        recall,
-    })
+    Ok(parts)
 }
 
-/// Balanced accuracy of each glass by the plane that did not learn from it.
-pub(super) fn unseen(samples: &Samples, planes: &[Fitted]) -> Option<Vec<Confusion>> {
-    if planes.len() < 2 {
-        return None;
+/// Counts of some samples by a plane.
+fn counted(fitted: &Fitted, samples: &Samples) -> Confusion {
+    let columns = samples.columns.len();
+    let scores = fitted.softness(&samples.features, columns, Convention::Margin);
+    Confusion::count(&scores, &samples.mobile)
+}
+
+impl Score {
+    /// From the counts of the training and of the test samples of each division.
+    fn new(found: &[(Confusion, Confusion)]) -> Self {
+        let over = |of: &dyn Fn(&(Confusion, Confusion)) -> f64| {
+            scatter(&found.iter().map(of).collect::<Vec<_>>())
+        };
+        Self {
+            balanced_accuracy: over(&|(_, test)| test.balanced_accuracy()),
+            balanced_accuracy_of_training: over(&|(train, _)| train.balanced_accuracy()),
+            accuracy: over(&|(_, test)| test.accuracy()),
+            recall: over(&|(_, test)| test.recall()),
+            divisions: found.len(),
+        }
     }
-    let of = |glass: u32| {
-        let rows: Vec<usize> = (0..samples.len()).filter(|&n| samples.glass[n] == glass).collect();
-        let part = samples.select(&rows);
-        let scores = planes[glass as usize].softness(
-            &part.features,
-            samples.columns.len(),
-            Convention::Margin,
-        );
-        Confusion::count(&scores, &part.mobile)
+}
+
+/// Scores over the divisions that have both classes on both sides.
+pub(super) fn score(samples: &Samples, learning: &LearningSettings) -> Result<Score> {
+    let of = |(train, test): &(Samples, Samples)| -> Result<(Confusion, Confusion)> {
+        let fitted = Fitted::new(train, learning)?;
+        Ok((counted(&fitted, train), counted(&fitted, test)))
     };
-    Some((0..planes.len() as u32).map(of).collect())
+    let found: Vec<_> = divisions(samples, learning)?.iter().map(of).collect::<Result<_>>()?;
+    Ok(Score::new(&found))
 }
 
 pub(super) fn balanced_between(confusions: &[Confusion]) -> Option<Estimate> {
@@ -204,14 +243,13 @@ pub(super) fn baseline(
     learning: &LearningSettings,
     glasses: usize,
 ) -> Result<Baseline> {
-    let planes = if glasses > 1 { Some(without_each(samples, learning, glasses)?) } else { None };
+    let between = if glasses > 1 { Some(between_groups(samples, learning)?) } else { None };
+    samples.check()?;
     Ok(Baseline {
         name: name.to_owned(),
-        features: samples.columns.len(),
+        features: Standardizer::fit(samples)?.kept.len(),
         score: score(samples, learning)?,
-        between_glasses: planes
-            .and_then(|p| unseen(samples, &p))
-            .and_then(|c| balanced_between(&c)),
+        between_glasses: between.and_then(|c| balanced_between(&c)),
     })
 }
 
@@ -225,7 +263,7 @@ fn next_count(count: usize) -> usize {
 pub(super) fn weights(
     columns: &[String],
     all: &Fitted,
-    planes: &[Fitted],
+    planes: &Planes,
 ) -> Vec<(String, Estimate)> {
     let of = |fitted: &Fitted, k: usize| {
         let place = fitted.standardizer.kept.iter().position(|kept| *kept == k);
@@ -236,7 +274,7 @@ pub(super) fn weights(
         .iter()
         .enumerate()
         .map(|(k, name)| {
-            let each: Vec<f64> = planes.iter().map(|p| of(p, k)).collect();
+            let each: Vec<f64> = planes.values().map(|p| of(p, k)).collect();
             let mean = each.iter().sum::<f64>() / n;
             let squares: f64 = each.iter().map(|w| (w - mean).powi(2)).sum();
             let error = (planes.len() > 1).then(|| ((n - 1.0) / n * squares).sqrt());
@@ -245,38 +283,108 @@ pub(super) fn weights(
         .collect()
 }
 
-/// Accuracy with fewer and fewer features; those of least weight go first.
+/// A plane with fewer and fewer features: those of least weight go first.
+struct Fewer<'a> {
+    samples: &'a Samples,
+    learning: &'a LearningSettings,
+    columns: Vec<usize>,
+    fitted: Option<Fitted>,
+}
+
+impl<'a> Fewer<'a> {
+    fn new(samples: &'a Samples, learning: &'a LearningSettings) -> Result<Self> {
+        let columns = Standardizer::fit(samples)?.kept;
+        Ok(Self { samples, learning, columns, fitted: None })
+    }
+
+    /// Goes down to `count` features, if there are more.
+    fn reduce(&mut self, count: usize) -> Result<&Fitted> {
+        loop {
+            let fitted = match self.fitted.take() {
+                Some(fitted) => fitted,
+                None => Fitted::new(&self.samples.select_columns(&self.columns), self.learning)?,
+            };
+            if self.columns.len() <= count {
+                return Ok(self.fitted.insert(fitted));
+            }
+            // Those that were not kept have no weight.
+            let mut weights = vec![0.0; self.columns.len()];
+            for (&k, weight) in fitted.standardizer.kept.iter().zip(&fitted.plane.weights) {
+                weights[k] = weight.abs();
+            }
+            let mut order: Vec<usize> = (0..weights.len()).collect();
+            order.sort_by(|&a, &b| weights[b].total_cmp(&weights[a]).then(a.cmp(&b)));
+            order.truncate(count);
+            order.sort_unstable();
+            self.columns = order.iter().map(|&k| self.columns[k]).collect();
+        }
+    }
+
+    fn counted(&mut self, count: usize, samples: &Samples) -> Result<Confusion> {
+        self.reduce(count)?;
+        let part = samples.select_columns(&self.columns);
+        Ok(counted(self.reduce(count)?, &part))
+    }
+
+    fn name(&self) -> String {
+        let names = self.columns.iter().map(|&k| self.samples.columns[k].as_str());
+        match self.columns.len() {
+            0..=3 => names.collect::<Vec<_>>().join("; "),
+            more => format!("{more} features"),
+        }
+    }
+}
+
+/// Accuracy with fewer and fewer features. Each training part chooses its own, so that no test sample
+/// has a say; the names are those that all samples together choose.
 pub(super) fn fewer(
     samples: &Samples,
-    all: &Fitted,
     learning: &LearningSettings,
     glasses: usize,
 ) -> Result<Vec<Baseline>> {
-    let mut columns = all.standardizer.kept.clone();
-    let mut weights = all.plane.weights.clone();
+    let divisions = divisions(samples, learning)?;
+    let split = |glass: u32| {
+        let (of, others): (Vec<usize>, Vec<usize>) =
+            (0..samples.len()).partition(|&n| samples.glass[n] == glass);
+        (samples.select(&others), samples.select(&of))
+    };
+    let unseen: Vec<(Samples, Samples)> = match glasses {
+        0 | 1 => Vec::new(),
+        _ => samples.glasses().into_iter().map(split).collect(),
+    };
+    let mut chosen = chains(&divisions, learning)?;
+    let mut chosen_without = chains(&unseen, learning)?;
+    let mut all = Fewer::new(samples, learning)?;
+    let mut count = all.columns.len();
     let mut found = Vec::new();
     loop {
-        let part = samples.select_columns(&columns);
-        let name = if columns.len() > 3 {
-            format!("{} features", columns.len())
-        } else {
-            columns.iter().map(|&k| samples.columns[k].as_str()).collect::<Vec<_>>().join("; ")
-        };
-        found.push(baseline(&name, &part, learning, glasses)?);
-        if columns.len() == 1 {
+        all.reduce(count)?;
+        let mut pairs = Vec::new();
+        for (chain, (train, test)) in chosen.iter_mut().zip(&divisions) {
+            pairs.push((chain.counted(count, train)?, chain.counted(count, test)?));
+        }
+        let mut between = Vec::new();
+        for (chain, (_, test)) in chosen_without.iter_mut().zip(&unseen) {
+            between.push(chain.counted(count, test)?);
+        }
+        found.push(Baseline {
+            name: all.name(),
+            features: count,
+            score: Score::new(&pairs),
+            between_glasses: balanced_between(&between),
+        });
+        if count == 1 {
             return Ok(found);
         }
-        let mut order: Vec<usize> = (0..columns.len()).collect();
-        order.sort_by(|&a, &b| weights[b].abs().total_cmp(&weights[a].abs()));
-        order.truncate(next_count(columns.len()));
-        order.sort_unstable();
-        columns = order.iter().map(|&k| columns[k]).collect();
-        let fitted = Fitted::new(&samples.select_columns(&columns), learning)?;
-        if fitted.plane.weights.len() != columns.len() {
-            return Ok(found);
-        }
-        weights = fitted.plane.weights;
+        count = next_count(count);
     }
+}
+
+fn chains<'a>(
+    parts: &'a [(Samples, Samples)],
+    learning: &'a LearningSettings,
+) -> Result<Vec<Fewer<'a>>> {
+    parts.iter().map(|(train, _)| Fewer::new(train, learning)).collect()
 }
 
 #[cfg(test)]
@@ -350,7 +458,8 @@ mod tests {
             area_under(&roc(&softness, &samples.mobile))
         };
         let seen = area(&HeldOut::none(Fitted::new(&samples, &learning).expect("trained")));
-        let unseen = area(&HeldOut::new(&collected, &learning, 1).expect("trained"));
+        let common = || Fitted::new(&samples, &learning).expect("trained");
+        let unseen = area(&HeldOut::new(&collected, &learning, 1, common()).expect("trained"));
         assert!(seen > 0.75, "{seen}");
         assert!((0.35..0.62).contains(&unseen), "{unseen}");
         // Nor by divisions of the atoms, which keep the moments of an atom together.
@@ -361,6 +470,46 @@ mod tests {
         for set in &mut rare.sets {
             set.mobile = (0..150).map(|i| i == 7).collect();
         }
-        assert!(HeldOut::new(&rare, &learning, 1).is_err());
+        assert!(HeldOut::new(&rare, &learning, 1, common()).is_err());
+    }
+
+    #[test]
+    fn fewer_features_of_noise_know_nothing_of_the_test() {
+        let mut collected = noise();
+        collected.sets.truncate(1);
+        let samples = collected.samples().expect("fits");
+        let found = fewer(&samples, &LearningSettings::default(), 1).expect("fewer");
+        let counts: Vec<usize> = found.iter().map(|b| b.features).collect();
+        assert_eq!(counts[..3], [40, 20, 19]);
+        assert_eq!((counts.len(), counts[counts.len() - 1]), (21, 1));
+        // Those of most weight for all atoms, the test among them, would be right in some 60 %.
+        let accuracy = found.iter().map(|b| b.score.balanced_accuracy.value).sum::<f64>() / 21.0;
+        assert!((0.43..0.555).contains(&accuracy), "{accuracy}");
+    }
+
+    #[test]
+    fn glasses_that_nothing_was_learned_from_have_the_common_plane() {
+        let mut collected = noise();
+        collected.sets[1].glass = 1;
+        let learning = LearningSettings::default();
+        let samples = collected.samples().expect("fits");
+        let common = Fitted::new(&samples, &learning).expect("trained");
+        let held_out = HeldOut::new(&collected, &learning, 2, common.clone()).expect("two glasses");
+        assert_eq!(held_out.planes.len(), 2);
+        let mut other = collected.sets[0].clone();
+        other.glass = 5;
+        let by_common = common.softness(&other.features, 40, Convention::Distance);
+        assert_eq!(held_out.softness(&other, 40, Convention::Distance), by_common);
+        assert_ne!(held_out.softness(&collected.sets[0], 40, Convention::Distance), by_common);
+        // With one glass learned from, another is not divided into its fifths.
+        let single = HeldOut::new(&noise(), &learning, 1, common).expect("fifths");
+        assert_eq!(single.planes.len(), 5);
+        assert_eq!(single.softness(&other, 40, Convention::Distance), by_common);
+        // Glasses without atoms come last and do not count.
+        let mut names = ["empty", "a", "b"].map(String::from).to_vec();
+        (collected.sets[0].glass, collected.sets[1].glass) = (2, 1);
+        assert_eq!(collected.number_glasses(&mut names), 2);
+        assert_eq!(names, ["a", "b", "empty"]);
+        assert_eq!((collected.sets[0].glass, collected.sets[1].glass), (1, 0));
     }
 }

@@ -58,6 +58,24 @@ impl LearningSettings {
         }
     }
 
+    /// Loss, C, classes and what softness is, in words.
+    pub fn describe(&self) -> String {
+        let loss = match self.loss {
+            Loss::Logistic => "logistic regression",
+            Loss::SquaredHinge => "linear support vector machine (squared hinge)",
+        };
+        let classes = match self.classes {
+            Classes::Balanced => "classes balanced",
+            Classes::Plain => "classes plain (each sample weighs the same)",
+        };
+        let softness = match self.convention() {
+            Convention::Distance => "softness S = (w·F + b)/|w|, the signed distance",
+            Convention::Margin => "softness S = w·F + b, the margin",
+        };
+        let intercept = if self.penalize_intercept { ", intercept penalised" } else { "" };
+        format!("{loss}, C = {}{intercept}, {classes}; {softness}", self.regularization)
+    }
+
     /// What softness is.
     pub fn convention(&self) -> Convention {
         self.softness.unwrap_or(match self.loss {
@@ -106,5 +124,31 @@ impl Default for AnalysisSettings {
             voronoi: true,
             similar_to: 0.1,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_classifier_and_the_convention_are_named() {
+        assert_eq!(
+            LearningSettings::default().describe(),
+            "logistic regression, C = 1, classes balanced; softness S = (w·F + b)/|w|, the signed \
+             distance"
+        );
+        let other = LearningSettings {
+            loss: Loss::SquaredHinge,
+            classes: Classes::Plain,
+            regularization: 0.1,
+            ..LearningSettings::default()
+        };
+        let told = other.describe();
+        assert!(
+            told.contains("squared hinge") && told.contains("C = 0.1, classes plain"),
+            "{told}"
+        );
+        assert!(told.ends_with("S = w·F + b, the margin"), "{told}");
     }
 }

@@ -9,7 +9,8 @@ use super::correlation::SoftnessCorrelation;
 use super::data::{Source, collect};
 use super::model::{SoftnessModel, TrainedOn};
 use super::plan::{Plan, chosen_examples, fixed_label};
-use super::score::{Fitted, HeldOut, Score, balanced_between, mean, score, unseen, weights};
+use super::score::{Fitted, HeldOut, Score, balanced_between, mean, score, weights};
+use super::settings::LearningSettings;
 use crate::analysis::motion::Estimate;
 use crate::backend::Backend;
 use crate::error::Result;
@@ -73,8 +74,14 @@ pub struct Study {
     pub temperature_unit: String,
     /// Unit of lengths.
     pub length_unit: String,
-    /// Names of the glasses.
+    /// Unit of the times of the label: "ps", "frames", "" in reduced units.
+    pub time_unit: String,
+    /// The classifier, how it was tested, and what softness is.
+    pub learning: LearningSettings,
+    /// Names of the glasses that were learned from.
     pub glasses: Vec<String>,
+    /// Names of those that have labelled atoms at other temperatures only.
+    pub other_glasses: Vec<String>,
     /// Temperature learned from.
     pub temperature: f64,
     /// Labelled atoms there.
@@ -145,32 +152,46 @@ impl Study {
     /// hears what is being done.
     pub fn of(plan: &Plan, backend: &dyn Backend, told: &mut dyn FnMut(&str)) -> Result<Self> {
         plan.check_temperature()?;
+        plan.check_first_frame()?;
         let learning = &plan.learning;
         let convention = learning.convention();
-        let mut glasses: Vec<String> = Vec::new();
+        let mut names: Vec<String> = Vec::new();
         for source in &plan.sources {
-            if !glasses.contains(&source.glass) {
-                glasses.push(source.glass.clone());
+            if !names.contains(&source.glass) {
+                names.push(source.glass.clone());
             }
         }
         let at = |t: f64| -> Vec<&Source> {
             plan.sources.iter().filter(|s| s.temperature == t).collect()
         };
-        let gather = |sources: &[&Source], label: &LabelDefinition, told: &mut dyn FnMut(&str)| {
-            let field = plan.force_field.as_ref();
-            collect(backend, sources, &glasses, label, &plan.descriptors, field, told)
-        };
+        let field = plan.force_field.as_ref();
         let sources = at(plan.temperature);
-        let trained = gather(&sources, &plan.label, told)?;
+        let descriptors = &plan.descriptors;
+        let mut trained =
+            collect(backend, &sources, &names, &plan.label, descriptors, field, told)?;
+        // What is not there at the training temperature is no glass that was learned from.
+        let learned = trained.number_glasses(&mut names);
+        let (glasses, other_glasses) = names.split_at(learned);
+        let gather = |sources: &[&Source], label: &LabelDefinition, told: &mut dyn FnMut(&str)| {
+            collect(backend, sources, &names, label, descriptors, field, told)
+        };
         let samples = trained.samples()?;
         told("training");
         let score = score(&samples, learning)?;
         let all = Fitted::new(&samples, learning)?;
         let mut notes = trained.notes.clone();
-        let held_out = if glasses.len() > 1 {
-            HeldOut::new(&trained, learning, glasses.len())?
+        if !other_glasses.is_empty() {
+            notes.push(format!(
+                "{} at {}: no labelled atoms, and nothing is learned from there; at other \
+                 temperatures softness is that learned from all the others.",
+                other_glasses.join(", "),
+                plan.temperature
+            ));
+        }
+        let held_out = if learned > 1 {
+            HeldOut::new(&trained, learning, learned, all.clone())?
         } else {
-            let fifths = HeldOut::new(&trained, learning, 1);
+            let fifths = HeldOut::new(&trained, learning, 1, all.clone());
             notes.push(match &fifths {
                 Ok(_) => {
                     "There is one glass: each fifth of its atoms has the softness learned from \
@@ -184,14 +205,11 @@ impl Study {
             });
             match fifths {
                 Ok(fifths) => fifths,
-                Err(_) => HeldOut::none(Fitted::new(&samples, learning)?),
+                Err(_) => HeldOut::none(all.clone()),
             }
         };
         let width = samples.columns.len();
-        let confusions = match glasses.len() {
-            1 => None,
-            _ => unseen(&samples, &held_out.planes),
-        };
+        let confusions = if learned > 1 { held_out.unseen(&trained)? } else { None };
         let softness: Vec<f64> =
             trained.sets.iter().flat_map(|set| held_out.softness(set, width, convention)).collect();
         if score.divisions < learning.splits {
@@ -226,7 +244,7 @@ impl Study {
             learning.training(),
             convention,
             TrainedOn {
-                glasses: glasses.len(),
+                glasses: learned,
                 temperature: plan.temperature,
                 samples: samples.len(),
                 mobile_fraction: trained.fraction(),
@@ -245,6 +263,12 @@ impl Study {
                 UnitSystem::Metal => "Å".into(),
                 UnitSystem::Lj => "σ".into(),
             },
+            time_unit: match (plan.label.time, plan.units) {
+                (None, _) => "frames".into(),
+                (_, UnitSystem::Metal) => "ps".into(),
+                (_, UnitSystem::Lj) => String::new(),
+            },
+            learning: LearningSettings { softness: Some(convention), ..learning.clone() },
             temperature: plan.temperature,
             samples: samples.len(),
             mobile_fraction: trained.fraction(),
@@ -253,7 +277,7 @@ impl Study {
             unseen: confusions
                 .iter()
                 .flatten()
-                .zip(&glasses)
+                .zip(glasses)
                 .map(|(c, glass)| UnseenGlass {
                     glass: glass.clone(),
                     balanced_accuracy: Some(c.balanced_accuracy()).filter(|x| x.is_finite()),
@@ -284,7 +308,8 @@ impl Study {
             softness,
             model,
             structure: trained.sets.first().map(|set| set.structure.clone()),
-            glasses: glasses.clone(),
+            glasses: glasses.to_vec(),
+            other_glasses: other_glasses.to_vec(),
         };
         // Chosen examples say nothing of how often atoms move, nor of their neighbours.
         let everyone;
@@ -297,7 +322,7 @@ impl Study {
         study.answer_to_softness(plan, complete, &held_out, &gather, told)?;
         study.after_other_times(plan, &trained, &held_out, &gather, told)?;
         study.in_space(plan, complete, &held_out)?;
-        study.other_features(plan, &trained, &samples, &all, backend, told)?;
+        study.other_features(plan, &trained, &samples, backend, told)?;
         Ok(study)
     }
 }

@@ -3,23 +3,8 @@
 use super::pictures::{Picture, error_of};
 use super::study::Study;
 use crate::analysis::motion::Estimate;
+use crate::learning::curve_and_radius;
 use crate::plot::Figure;
-
-/// The name of a feature without its r=…, and r: features that differ in r alone make a curve.
-fn curve_and_radius(name: &str) -> Option<(String, f64)> {
-    let mut r = None;
-    let others: Vec<&str> = name
-        .split_whitespace()
-        .filter(|word| match word.strip_prefix("r=").map(str::parse::<f64>) {
-            Some(Ok(value)) => {
-                r = Some(value);
-                false
-            }
-            _ => true,
-        })
-        .collect();
-    Some((others.join(" "), r?))
-}
 
 /// The pair of a feature's name: "Na-O".
 fn pair(name: &str) -> &str {

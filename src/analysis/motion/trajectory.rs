@@ -10,7 +10,7 @@ use super::{
 use crate::analysis::{PartialRdf, first_peak};
 use crate::error::{Error, Result};
 use crate::io::{Frame, read_frames};
-use crate::system::{Structure, UnitSystem, Units};
+use crate::system::{SpeciesNames, Structure, UnitSystem, Units};
 
 /// Origins kept at a time at most.
 const ORIGINS: u64 = 100;
@@ -49,6 +49,9 @@ pub struct TrajectoryDynamics {
     pub collective: bool,
     /// Distinct van Hove function.
     pub distinct: bool,
+    /// Names of the species of files that number them.
+    #[serde(skip)]
+    pub types: SpeciesNames,
 }
 
 /// What was found in a trajectory.
@@ -159,6 +162,7 @@ impl TrajectoryDynamics {
             }
             index += 1;
             let mut structure = frame.structure;
+            self.types.apply(&mut structure)?;
             if structure.len() == 1 {
                 return Err(Error::input(
                     format!(

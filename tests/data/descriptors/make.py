@@ -35,6 +35,11 @@ soap = SOAP(species=["O"], r_cut=8.0, n_max=8, l_max=6, sigma=0.5, periodic=True
 oxygen = atoms[[a.index for a in atoms if a.symbol == "O"]]
 sodium = atoms.positions[[a.index for a in atoms if a.symbol == "Na"]]
 np.save("soap-n8-l6.npy", soap.create(oxygen, centers=list(sodium)).astype("<f8"))
+# Functions r^l whose norms differ by many orders of magnitude.
+soap = SOAP(species=["O"], r_cut=10.0, n_max=2, l_max=8, sigma=0.5, periodic=True)
+np.save("soap-n2-l8.npy", soap.create(oxygen, centers=list(sodium)).astype("<f8"))
+soap = SOAP(species=["O"], r_cut=8.0, n_max=8, l_max=9, sigma=0.5, periodic=True)
+np.save("soap-n8-l9.npy", soap.create(oxygen, centers=list(sodium[:3])).astype("<f8"))
 
 acsf = ACSF(
     species=["O", "Na", "Si"], r_cut=5.0, periodic=True,
