@@ -235,6 +235,11 @@ impl Error {
             Self::Stopped { .. } => {
                 "use it as it is, or start again with `--overwrite` to search to the end".into()
             }
+            Self::RunFailed { source, last_checkpoint: Some(_) }
+                if matches!(**source, Self::Device { .. }) =>
+            {
+                format!("continue from the last checkpoint with `--resume`; or {}", source.remedy())
+            }
             Self::Replica { source, .. }
             | Self::Member { source, .. }
             | Self::RunFailed { source, .. } => source.remedy(),

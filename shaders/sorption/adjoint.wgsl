@@ -9,7 +9,8 @@ fn cotangent(at: u32, k: u32) -> f32 {
 
 // The implicit adjoint of one lattice at one point by conjugate gradients on
 // (1 - w sqrt(d) A sqrt(d)) nu = sqrt(d) g. The densities of the point become its part of the
-// gradient; outcome.z becomes 2 where it diverges.
+// gradient; outcome.z becomes 2 where it diverges, outcome.x FOUND, or LOST where the rounds of a
+// dispatch were too few.
 @compute @workgroup_size(THREADS)
 fn implicit(call: Call) {
     let number = number_of(call);
@@ -52,7 +53,9 @@ fn implicit(call: Call) {
     var rr = total(vec2<f32>(sum, 0.0)).x;
     let start = rr;
     var diverging = false;
-    for (var round = 0u; round < 2u * sites + 100u; round++) {
+    let most = 2u * sites + 100u;
+    var round = 0u;
+    for (; round < min(most, parameters.part.x); round++) {
         if (rr <= 1.0e-13 * start || start == 0.0) {
             break;
         }
@@ -103,15 +106,18 @@ fn implicit(call: Call) {
         }
     }
     products = total(products);
-    if (diverging || (start > 0.0 && products.x <= parameters.limits.y * products.y)) {
-        if (thread == 0u) {
+    if (thread == 0u) {
+        if (diverging || (start > 0.0 && products.x <= parameters.limits.y * products.y)) {
             outcome[at].z = 2.0;
         }
+        let cut = round == parameters.part.x && round < most;
+        outcome[at].x = select(LOST, FOUND, loops_run() && !cut);
     }
 }
 
 // Back-propagation through the iterations of a range of points, last point first. `kept` holds
-// the logistic values of the iterations of one point, `state` the adjoint of the densities.
+// the logistic values of the iterations of one point, `state` the adjoint of the densities. The
+// iterations of a single point may be spread over several dispatches: first forwards, then back.
 @compute @workgroup_size(THREADS)
 fn unrolled(call: Call) {
     if (number_of(call) >= parameters.range.y) {
@@ -122,6 +128,7 @@ fn unrolled(call: Call) {
     let points = parameters.control.x;
     let iterations = parameters.control.y;
     let full = (parameters.control.w & START_FULL) != 0u;
+    let part = parameters.part;
     settle(lattice);
     var adjoint: array<f32, OWNED>;
     var sum: array<f32, OWNED>;
@@ -139,14 +146,17 @@ fn unrolled(call: Call) {
         for (var k = 0u; k < OWNED; k++) {
             if (owned(k)) {
                 var origin = select(0.0, eta[k], full);
-                if (point > 1u) {
+                if (part.x > 0u) {
+                    let before = (lattice * iterations + part.x - 1u) * sites;
+                    origin = eta[k] * kept[before + site(k)];
+                } else if (point > 1u) {
                     origin = densities[(at - 1u) * sites + site(k)];
                 }
                 rho[site(k)] = origin;
             }
         }
         workgroupBarrier();
-        for (var m = 0u; m < iterations; m++) {
+        for (var m = part.x; m < part.y; m++) {
             let slab = (lattice * iterations + m) * sites;
             var s: array<f32, OWNED>;
             for (var k = 0u; k < OWNED; k++) {
@@ -162,11 +172,11 @@ fn unrolled(call: Call) {
             workgroupBarrier();
         }
         for (var k = 0u; k < OWNED; k++) {
-            if (owned(k)) {
+            if (owned(k) && part.w == iterations) {
                 adjoint[k] += cotangent(at, k);
             }
         }
-        for (var m = iterations; m > 0u; m--) {
+        for (var m = part.w; m > part.z; m--) {
             let slab = (lattice * iterations + m - 1u) * sites;
             var s: array<f32, OWNED>;
             for (var k = 0u; k < OWNED; k++) {
@@ -184,9 +194,16 @@ fn unrolled(call: Call) {
             }
             workgroupBarrier();
         }
-        if (point == 1u && full) {
+        if (point == 1u && full && part.z == 0u && part.w > 0u) {
             for (var k = 0u; k < OWNED; k++) {
                 sum[k] += adjoint[k];
+            }
+        }
+        if (thread == 0u) {
+            if (outcome[at].x == LOST || !loops_run()) {
+                outcome[at].x = LOST;
+            } else if (part.z == 0u && part.w > 0u) {
+                outcome[at].x = FOUND;
             }
         }
     }

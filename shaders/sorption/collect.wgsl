@@ -1,4 +1,4 @@
-// Adds the parts of the points where the derivative exists to the gradient.
+// Adds the parts of a range of points where the derivative exists to the gradient.
 
 @group(0) @binding(4) var<storage, read_write> outcome: array<vec4<f32>>;
 @group(0) @binding(5) var<storage, read_write> densities: array<f32>;
@@ -13,8 +13,8 @@ fn collect(call: Call) {
         return;
     }
     let lattice = number / sites;
-    var sum = 0.0;
-    for (var point = 0u; point < points; point++) {
+    var sum = gradient[number];
+    for (var point = parameters.range.z; point < parameters.range.w; point++) {
         let at = lattice * points + point;
         // No bound of the error, or a diverging system: no derivative.
         if (outcome[at].y < 1.0e38 && outcome[at].z < 2.0) {

@@ -9,8 +9,12 @@ struct Parameters {
     control: vec4<u32>,
     // w_ff/kT, w_mf/kT, tolerance, 4 Tc/T
     couplings: vec4<f32>,
-    // noise of a residual, 1 - the contraction beyond which a derivative diverges, two spare
+    // noise of a residual, 1 - the contraction beyond which a derivative diverges, turns of the loop
+    // that tells whether loops still run, noise of a residual in the bound of an error
     limits: vec4<f32>,
+    // What this dispatch does of its work. Walks: passes over a lattice at most. Implicit adjoint:
+    // rounds at most. Back-propagation: iterations from x to y forwards, from w down to z back.
+    part: vec4<u32>,
 }
 
 const KEEP_DENSITIES: u32 = 1u;

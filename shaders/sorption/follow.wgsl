@@ -6,6 +6,60 @@ const WORTHWHILE: f32 = 3.0;
 const BOUND_PASSES: u32 = 12u;
 const UNBOUNDED: f32 = 3.0e38;
 
+// Where the walk of a lattice at a point stands.
+struct Stand {
+    goal: f32,
+    best: f32,
+    stalled: u32,
+    plain: u32,
+    iterations: u32,
+}
+
+var<private> stand: Stand;
+// Passes that this dispatch may still make.
+var<private> passes: u32;
+
+fn set_out() {
+    stand = Stand(0.5 * parameters.couplings.z, UNBOUNDED, 0u, 0u, 0u);
+}
+
+// Numbers of a lattice in `kept`: point, iterations (low and high half), goal, best residual, plain
+// iterations, stalled iterations, one spare. All are exact in single precision.
+const STAND: u32 = 8u;
+
+// The point that a lattice has come to, and its stand there.
+fn resume(lattice: u32) -> u32 {
+    if (thread < 4u) {
+        let at = STAND * lattice + 2u * thread;
+        scratch[thread] = vec2<f32>(kept[at], kept[at + 1u]);
+    }
+    workgroupBarrier();
+    let a = workgroupUniformLoad(&scratch[0]);
+    let b = workgroupUniformLoad(&scratch[1]);
+    let c = workgroupUniformLoad(&scratch[2]);
+    let d = workgroupUniformLoad(&scratch[3]);
+    set_out();
+    let iterations = u32(a.y) + 65536u * u32(b.x);
+    if (iterations > 0u) {
+        stand = Stand(b.y, c.x, u32(d.x), u32(c.y), iterations);
+    }
+    return u32(a.x);
+}
+
+fn leave(lattice: u32, point: u32) {
+    if (thread == 0u) {
+        let at = STAND * lattice;
+        kept[at] = f32(point);
+        kept[at + 1u] = f32(stand.iterations & 0xffffu);
+        kept[at + 2u] = f32(stand.iterations >> 16u);
+        kept[at + 3u] = stand.goal;
+        kept[at + 4u] = stand.best;
+        // Beyond these numbers the walk makes no difference between them.
+        kept[at + 5u] = f32(min(stand.plain, 65536u));
+        kept[at + 6u] = f32(min(stand.stalled, 65536u));
+    }
+}
+
 var<private> next: array<f32, OWNED>;
 
 fn iterate(field: f32, count: u32) {
@@ -112,7 +166,7 @@ fn bound() -> vec2<f32> {
         sum[k] = 0.0;
         term[k] = 0.0;
         if (owned(k)) {
-            term[k] = 65536.0 * (abs(next[k] - rho[site(k)]) + min(eta[k], parameters.limits.x));
+            term[k] = 65536.0 * (abs(next[k] - rho[site(k)]) + min(eta[k], parameters.limits.w));
         }
     }
     var before = 0.0;
@@ -159,17 +213,24 @@ fn bound() -> vec2<f32> {
     return vec2<f32>(UNBOUNDED, ratio);
 }
 
-// Error, contraction, iterations.
+// Error, contraction, iterations; UNFINISHED in place of the error where the passes of this dispatch
+// ran out, at a place where the walk can go on.
 fn walk(field: f32, direction: f32) -> vec3<f32> {
     let noise = parameters.limits.x;
     let tolerance = parameters.couplings.z;
     let most = parameters.control.z;
-    var iterations = 0u;
-    var plain = 0u;
-    var goal = 0.5 * tolerance;
-    var best = UNBOUNDED;
-    var stalled = 0u;
+    let before = stand.iterations;
+    var iterations = before;
+    var plain = stand.plain;
+    var goal = stand.goal;
+    var best = stand.best;
+    var stalled = stand.stalled;
     loop {
+        if (iterations - before >= passes) {
+            passes = 0u;
+            stand = Stand(goal, best, stalled, plain, iterations);
+            return vec3<f32>(UNFINISHED, 1.0, f32(iterations));
+        }
         evaluate(field);
         let change = residual(direction);
         iterations += 1u;
@@ -186,6 +247,9 @@ fn walk(field: f32, direction: f32) -> vec3<f32> {
             iterations += BOUND_PASSES;
             if (estimate.x <= tolerance || at_rest || iterations >= most) {
                 advance();
+                // Keeping the point costs about as much as a pass.
+                passes -= min(passes, iterations - before + 1u);
+                set_out();
                 return vec3<f32>(estimate, f32(iterations));
             }
             goal = min(max(0.5 * tolerance * (1.0 - estimate.y), noise), 0.5 * worst);
@@ -210,7 +274,7 @@ fn walk(field: f32, direction: f32) -> vec3<f32> {
         advance();
         plain += 1u;
     }
-    return vec3<f32>(UNBOUNDED, 1.0, f32(iterations));
+    return vec3<f32>(LOST, 1.0, f32(iterations));
 }
 
 @compute @workgroup_size(THREADS)
@@ -227,12 +291,21 @@ fn follow(call: Call) {
         }
     }
     workgroupBarrier();
-    for (var point = parameters.range.z; point < parameters.range.w; point++) {
+    let walking = parameters.control.y == 0u;
+    passes = parameters.part.x;
+    var point = parameters.range.z;
+    if (walking) {
+        point = max(point, resume(lattice));
+    }
+    for (; point < parameters.range.w; point++) {
         var arrival = vec3<f32>(0.0, 0.0, f32(parameters.control.y));
         if (parameters.control.y > 0u) {
             iterate(path[point].x, parameters.control.y);
         } else {
             arrival = walk(path[point].x, path[point].y);
+            if (arrival.x == UNFINISHED) {
+                break;
+            }
         }
         var sum = 0.0;
         let at = lattice * parameters.control.x + point;
@@ -246,8 +319,15 @@ fn follow(call: Call) {
         }
         sum = total(vec2<f32>(sum, 0.0)).x;
         if (thread == 0u) {
+            // Once lost, a point stays so through the later pieces of its iterations.
+            if (outcome[at].y == LOST || !loops_run()) {
+                arrival.x = LOST;
+            }
             outcome[at] = vec4<f32>(sum, arrival);
         }
+    }
+    if (walking) {
+        leave(lattice, point);
     }
     for (var k = 0u; k < OWNED; k++) {
         if (owned(k)) {

@@ -65,7 +65,8 @@ fn keep_largest(call: Call, value: vec2<f32>) {
     keep(call, value, false);
 }
 
-// limits: noise, field times -log2 e, direction, step of an extrapolation
+// limits: noise, field times -log2 e, direction, step of an extrapolation;
+// couplings.z: noise of a residual in the bound of an error
 fn shifted_field(i: u32, sum: f32) -> f32 {
     return fma(-LOG2_E * parameters.couplings.x, sum, parameters.limits.y + second[i]);
 }
@@ -150,7 +151,7 @@ fn first_term(call: Call) {
     let at = site_of(call);
     if (at.w == 1u) {
         let change = abs(second[at.z] - source[at.z]);
-        result[at.z] = 65536.0 * (change + min(eta[at.z], parameters.limits.x));
+        result[at.z] = 65536.0 * (change + min(eta[at.z], parameters.couplings.z));
         third[at.z] = 0.0;
     }
 }

@@ -6,13 +6,19 @@
 // field times -log2 e, direction
 @group(0) @binding(2) var<storage, read> path: array<vec2<f32>>;
 @group(0) @binding(3) var<storage, read_write> state: array<f32>;
-// sum of the densities, error, contraction, iterations
+// sum of the densities, error, contraction, iterations. The error is UNFINISHED before a point is
+// reached and LOST where a loop was ended early; a gradient puts FOUND or LOST in place of the sum.
 @group(0) @binding(4) var<storage, read_write> outcome: array<vec4<f32>>;
 // [lattice][point][site]
 @group(0) @binding(5) var<storage, read_write> densities: array<f32>;
 @group(0) @binding(6) var<storage, read> weights: array<f32>;
+// Logistic values of the iterations of a point, or where the walks of the lattices stand.
 @group(0) @binding(7) var<storage, read_write> kept: array<f32>;
 @group(0) @binding(8) var<storage, read_write> gradient: array<f32>;
+
+const UNFINISHED: f32 = -1.0;
+const LOST: f32 = -2.0;
+const FOUND: f32 = -1.0;
 
 var<workgroup> rho: array<f32, MOST_SITES>;
 var<workgroup> other: array<f32, MOST_SITES>;
@@ -34,6 +40,17 @@ fn owned(k: u32) -> bool {
 fn lattice_of(call: Call) -> u32 {
     thread = call.thread;
     return parameters.range.x + number_of(call);
+}
+
+// Whether loops still take all their turns. Mesa's software rasterisers end every loop of an
+// invocation after its first turn once all of them together took 65535; what was computed until
+// here is sound if this loop takes the turns that the host asks for.
+fn loops_run() -> bool {
+    var turns = 0.0;
+    for (var i = 0.0; i < parameters.limits.z; i += 1.0) {
+        turns += 1.0;
+    }
+    return turns == parameters.limits.z;
 }
 
 fn near_sum(a: vec3<u32>, of_rho: bool) -> f32 {

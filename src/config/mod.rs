@@ -24,4 +24,6 @@ pub use plan::{
 pub use presets::{PRESETS, Preset, preset};
 pub use run::{load_run, parse_run};
 pub use softness::{SoftnessConfig, SoftnessRun, load_softness};
-pub use sorption::{SorptionConfig, load_sorption};
+pub use sorption::{
+    MOST_HUMIDITIES, SchemeOptions, SorptionConfig, load_sorption, load_sorption_for,
+};

@@ -71,8 +71,72 @@ enum SchemeName {
     Converged,
 }
 
+/// How densities are found where the file does not say.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SchemeOptions {
+    /// Asked for beside the file, and above it; of the converged scheme the file keeps tolerance and
+    /// iterations.
+    pub option: Option<Scheme>,
+    /// What is done where neither says anything: its keys may be given without its name.
+    pub default: Option<Scheme>,
+}
+
+/// Humidities of an isotherm at most.
+pub const MOST_HUMIDITIES: usize = 1_000_000;
+
+fn name_of(scheme: Scheme) -> SchemeName {
+    match scheme {
+        Scheme::Truncated { .. } => SchemeName::Truncated,
+        Scheme::Converged { .. } => SchemeName::Converged,
+    }
+}
+
+impl SolverText {
+    /// The scheme that results; a key that belongs to none of those named is an error.
+    fn resolve(&self, document: &Document, options: SchemeOptions) -> Result<Option<Scheme>> {
+        let named = options.option.map(name_of).or(self.scheme);
+        let used = named.or(options.default.map(name_of));
+        let keys = [
+            ("solver.iterations", self.iterations.is_some(), SchemeName::Truncated),
+            ("solver.tolerance", self.tolerance.is_some(), SchemeName::Converged),
+            ("solver.most_iterations", self.most_iterations.is_some(), SchemeName::Converged),
+        ];
+        for (key, given, owner) in keys {
+            // What an option overrules is left alone.
+            if given && used != Some(owner) && self.scheme != Some(owner) {
+                return Err(document.error(
+                    key,
+                    "this key belongs to another scheme",
+                    "`iterations` goes with scheme = \"truncated\", the others with \"converged\"",
+                ));
+            }
+        }
+        let given = keys.iter().any(|(_, given, _)| *given);
+        let Some(used) = used.filter(|_| named.is_some() || given) else { return Ok(None) };
+        Ok(Some(match (used, options.option) {
+            (SchemeName::Truncated, Some(option)) => option,
+            (SchemeName::Truncated, None) => {
+                Scheme::Truncated { iterations: self.iterations.unwrap_or(100) }
+            }
+            (SchemeName::Converged, _) => Scheme::Converged {
+                tolerance: self.tolerance.unwrap_or(1e-10),
+                most_iterations: self.most_iterations.unwrap_or(200_000),
+            },
+        }))
+    }
+}
+
 /// Reads a configuration, or takes the published values where there is no file.
 pub fn load_sorption(path: Option<&Path>, overrides: &[Override]) -> Result<SorptionConfig> {
+    load_sorption_for(path, overrides, SchemeOptions::default())
+}
+
+/// [`load_sorption`] with a scheme asked for beside the file.
+pub fn load_sorption_for(
+    path: Option<&Path>,
+    overrides: &[Override],
+    options: SchemeOptions,
+) -> Result<SorptionConfig> {
     let (name, text) = match path {
         Some(path) => (
             path.display().to_string(),
@@ -119,36 +183,22 @@ pub fn load_sorption(path: Option<&Path>, overrides: &[Override]) -> Result<Sorp
             list.dedup();
             list
         }
-        None => even_humidities(text.humidity.steps.unwrap_or(40), highest_humidity),
+        None => {
+            let steps = text.humidity.steps.unwrap_or(40);
+            if steps > MOST_HUMIDITIES {
+                return Err(document.error(
+                    "humidity.steps",
+                    format!("{steps} humidities where {MOST_HUMIDITIES} are the most"),
+                    "give fewer steps; 40 are the published number",
+                ));
+            }
+            even_humidities(steps, highest_humidity)
+        }
     };
     if humidities.is_empty() {
         return Err(document.error("humidity", "no humidity is given", "give at least one"));
     }
-    let solver = &text.solver;
-    let scheme = match solver.scheme {
-        Some(SchemeName::Truncated) => {
-            Some(Scheme::Truncated { iterations: solver.iterations.unwrap_or(100) })
-        }
-        Some(SchemeName::Converged) => Some(Scheme::Converged {
-            tolerance: solver.tolerance.unwrap_or(1e-10),
-            most_iterations: solver.most_iterations.unwrap_or(200_000),
-        }),
-        None => None,
-    };
-    let foreign = [
-        ("solver.iterations", solver.iterations.is_some(), Some(SchemeName::Truncated)),
-        ("solver.tolerance", solver.tolerance.is_some(), Some(SchemeName::Converged)),
-        ("solver.most_iterations", solver.most_iterations.is_some(), Some(SchemeName::Converged)),
-    ];
-    for (key, given, scheme) in foreign {
-        if given && solver.scheme != scheme {
-            return Err(document.error(
-                key,
-                "this key belongs to another scheme",
-                "`iterations` goes with scheme = \"truncated\", the others with \"converged\"",
-            ));
-        }
-    }
+    let scheme = text.solver.resolve(&document, options)?;
     let config = SorptionConfig {
         model,
         humidities,
@@ -221,6 +271,53 @@ impl SorptionConfig {
             mean: self.mean,
             highest_humidity: self.highest_humidity,
             densities: false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scheme(text: &str, options: SchemeOptions) -> Result<Option<Scheme>> {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("sorption.toml");
+        std::fs::write(&path, text).expect("written");
+        load_sorption_for(Some(&path), &[], options).map(|config| config.scheme)
+    }
+
+    #[test]
+    fn options_stand_above_the_file_which_stands_above_the_default() {
+        let found = |text: &str, option, default| {
+            scheme(text, SchemeOptions { option, default: Some(default) }).expect("sound")
+        };
+        let (converged, published) = (Scheme::CONVERGED, Scheme::PUBLISHED);
+        let loose = Scheme::Converged { tolerance: 1e-3, most_iterations: 70 };
+        let keys = "tolerance = 1e-3\nmost_iterations = 70\n";
+        let file = format!("[solver]\nscheme = \"converged\"\n{keys}");
+        // An option that says what the file says takes nothing away.
+        assert_eq!(found(&file, Some(converged), published), Some(loose));
+        assert_eq!(found(&file, None, published), Some(loose));
+        let few = Scheme::Truncated { iterations: 7 };
+        assert_eq!(found(&file, Some(few), converged), Some(few));
+        // Keys of the scheme that is used anyway need not name it.
+        let bare = format!("[solver]\n{keys}");
+        assert_eq!(found(&bare, None, converged), Some(loose));
+        assert_eq!(found(&bare, Some(converged), published), Some(loose));
+        assert_eq!(found("[solver]\niterations = 7\n", None, published), Some(few));
+        assert_eq!(found("", None, published), None);
+        let truncated = "[solver]\nscheme = \"truncated\"\niterations = 7\n";
+        assert_eq!(found(truncated, Some(converged), published), Some(converged));
+        // Keys of another one do.
+        for (text, option, default) in [
+            (bare.as_str(), None, published),
+            (bare.as_str(), Some(few), converged),
+            ("[solver]\niterations = 7\n", None, converged),
+            ("[solver]\niterations = 7\n", Some(converged), published),
+        ] {
+            let options = SchemeOptions { option, default: Some(default) };
+            let error = scheme(text, options).expect_err("refused");
+            assert!(error.to_string().contains("belongs to another scheme"), "{error}");
         }
     }
 }

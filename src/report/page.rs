@@ -1,6 +1,5 @@
 //! HTML by hand: what a page is made of.
 
-pub(super) use crate::analysis::curves::{number, with_error};
 use std::fmt::Write as _;
 
 use crate::error::Result;

@@ -226,18 +226,20 @@ pub fn design(
             break;
         }
     }
+    // Fewer than were asked for, if the search was ended.
+    let steps = history.len();
     let eta = to_eta(&variables.theta, settings.parametrization, 1.0);
     let mut lattices = Lattices::new(shape, binary(&eta, sites))?;
     let mut isotherms = backend.sorption(&lattices, plan)?;
     let mut losses = losses_of(&isotherms, &loss, settings.starts);
     let mut best = smallest(&losses);
     for round in 0..settings.refinements {
-        let latest = summary(settings.steps + round, &losses);
+        let latest = summary(steps + round, &losses);
         history.push(latest);
         if !go_on {
             break;
         }
-        let done = settings.steps + round + 1;
+        let done = steps + round + 1;
         let flip = best_flip(backend, shape, plan, &loss, lattices.lattice(best), |tried, of| {
             go_on = said(DesignProgress { done, most: total, latest, flips: Some((tried, of)) });
             go_on
@@ -464,6 +466,10 @@ mod tests {
         // Two iterations are far from converged: the two losses are not the same number.
         assert!((found.converged.loss - found.loss[found.best]).abs() > 1e-3);
         assert!(found.converged.area > 0.0);
+        // Ended after two steps, what is left is binarised as step 2.
+        let early = design(&CpuBackend::new(), shape, &plan(), &target, &settings, |p| p.done < 2);
+        let steps: Vec<usize> = early.expect("runs").history.iter().map(|s| s.step).collect();
+        assert_eq!(steps, [0, 1, 2]);
         // A converged plan needs no second answer.
         let found =
             design(&CpuBackend::new(), shape, &converged, &target, &settings, |p| p.done < 2);

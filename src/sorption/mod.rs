@@ -7,6 +7,7 @@ mod design;
 mod files;
 mod generate;
 mod lattice;
+pub(crate) mod memory;
 mod model;
 mod plan;
 pub(crate) mod solver;

@@ -103,6 +103,18 @@ impl SorptionModel {
 }
 
 impl Reduced {
+    /// How much coarser than at the published parameters single precision resolves the argument of
+    /// the logistic. Its terms sum to (4T_c/T)(1 + |y|) at most, 22 there, and the spacing of numbers
+    /// doubles with every power of two.
+    pub fn rounding(&self) -> f64 {
+        let coupling = -2.0 * self.saturation;
+        if !(coupling > 0.0) {
+            return 1.0;
+        }
+        let energies = coupling * (1.0 + (self.solid / self.fluid).abs());
+        (energies / 22.0).log2().ceil().exp2().max(1.0)
+    }
+
     /// μ/kT at a relative humidity.
     pub fn field(&self, humidity: f64) -> f64 {
         self.saturation + humidity.ln()

@@ -327,8 +327,7 @@ impl Context {
         Error::Device {
             device: self.description.name.clone(),
             what: what.into(),
-            remedy: "resume from the last checkpoint; if it fails again, use --device cpu or update the driver"
-                .into(),
+            remedy: "try again; if it fails again, use --device cpu or update the driver".into(),
         }
     }
 

@@ -1,6 +1,7 @@
 //! Sorption in double precision, one lattice after another.
 
 use crate::error::Result;
+use crate::sorption::memory::check_gradient;
 use crate::sorption::solver::{BOUND_PASSES, Residual, Series, Walker, walk};
 use crate::sorption::{
     Gradients, Isotherms, Judged, Lattices, Loss, Reduced, Scheme, Shape, SorptionPlan, Start,
@@ -32,6 +33,7 @@ pub(super) fn gradients(
     loss: &dyn Loss,
 ) -> Result<Gradients> {
     check(lattices, plan)?;
+    check_gradient(plan, gradient_bytes(lattices.shape(), plan))?;
     let points = plan.path.humidities.len();
     let mut all = Gradients::empty(points, plan.densities);
     for index in 0..lattices.count() {
@@ -85,7 +87,7 @@ pub(super) fn gradient_bytes(shape: Shape, plan: &SorptionPlan) -> u64 {
     };
     let numbers = (plan.path.humidities.len() + VECTORS) as u64 + iterations;
     let neighbours = size_of::<Vec<usize>>() + size_of::<usize>() * shape.dimension.neighbours();
-    shape.sites() as u64 * (8 * numbers + neighbours as u64)
+    (8 * numbers + neighbours as u64).saturating_mul(shape.sites() as u64)
 }
 
 /// One lattice.

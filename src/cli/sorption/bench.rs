@@ -1,6 +1,7 @@
 //! `fulgurite bench sorption`.
 
 use clap::Args;
+use fulgurite::config::MOST_HUMIDITIES;
 use fulgurite::sorption::{SorptionBenchmark, SorptionResult, benchmark};
 use fulgurite::{Error, Result};
 
@@ -40,6 +41,13 @@ pub fn bench(arguments: BenchArguments) -> Result<()> {
             "bench sorption",
             "lattices, humidities, iterations and repeats must be positive",
             "give positive numbers",
+        ));
+    }
+    if humidities > MOST_HUMIDITIES {
+        return Err(Error::config(
+            "bench sorption",
+            format!("{humidities} humidities where {MOST_HUMIDITIES} are the most"),
+            "give fewer --humidities",
         ));
     }
     let shape = parse_size(&size)?;

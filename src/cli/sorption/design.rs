@@ -9,11 +9,12 @@ use fulgurite::config::SorptionConfig;
 use fulgurite::io::{write_atomically, write_npy_f64};
 use fulgurite::plot::Figure;
 use fulgurite::sorption::{
-    Design, DesignStep, Lattices, Path as Walk, Scheme, SorptionPlan, design, write_lattice_png,
+    Design, DesignStep, Dimension, Lattices, Path as Walk, Scheme, SorptionPlan, design,
+    write_lattice_png,
 };
 use fulgurite::{Error, Result};
 
-use super::{Common, parse_size, pictures, say};
+use super::{Common, name_of, parse_size, pictures, say};
 use crate::cli::progress::counting;
 
 #[derive(Debug, Args)]
@@ -48,7 +49,7 @@ const RECORD: &str = "design.json";
 
 pub fn main(arguments: &Arguments) -> Result<()> {
     let common = &arguments.common;
-    let mut config = common.config()?;
+    let mut config = common.config(Scheme::PUBLISHED)?;
     let shape = parse_size(&arguments.size)?;
     let target = super::target::target(&arguments.target, &mut config)?;
     let output = &arguments.output;
@@ -100,15 +101,6 @@ pub fn main(arguments: &Arguments) -> Result<()> {
     Ok(())
 }
 
-fn name_of(scheme: Scheme) -> String {
-    match scheme {
-        Scheme::Truncated { iterations } => {
-            format!("truncated to {iterations} iterations at each humidity")
-        }
-        Scheme::Converged { .. } => "converged".into(),
-    }
-}
-
 /// What was asked and what was found.
 struct Run<'a> {
     arguments: &'a Arguments,
@@ -128,15 +120,19 @@ impl Run<'_> {
         let mut axes = vec![found.lattices.count()];
         axes.extend(shape.axes());
         write_npy_f64(output.join("all-starts.npy"), &axes, found.lattices.eta())?;
-        if shape.size[0] == 1 {
-            write_lattice_png(output.join("matrix.png"), shape, best.eta())?;
+        let drawing = output.join("matrix.png");
+        if shape.dimension == Dimension::Two {
+            write_lattice_png(drawing, shape, best.eta())?;
+        } else if drawing.exists() {
+            // Of a square lattice that was here before.
+            std::fs::remove_file(&drawing).map_err(|e| Error::io("remove", drawing, e))?;
         }
         self.write_isotherm(output)?;
         self.write_history(output)?;
         let plan = SorptionPlan { densities: true, ..(*plan).clone() };
         let with_densities = self.backend.sorption(&best, &plan)?;
         let humidities = &plan.path.humidities;
-        pictures::water(&best, 0, humidities, &with_densities, &[0.25, 0.5, 0.75])?
+        pictures::water(&best, 0, (humidities, 0), &with_densities, &[0.25, 0.5, 0.75])?
             .write(output.join("water.svg"))?;
         let text = self.config.written(plan.scheme)?;
         write_atomically(output.join("configuration.toml"), |to| to.write_all(text.as_bytes()))?;

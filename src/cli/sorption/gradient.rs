@@ -58,7 +58,7 @@ impl Loss for FillingAt {
 
 pub fn main(arguments: &Arguments) -> Result<()> {
     let common = &arguments.common;
-    let mut config = common.config()?;
+    let mut config = common.config(Scheme::CONVERGED)?;
     common.check_output(arguments.output.as_ref(), "a gradient", &["npy", "csv"])?;
     common.check_output(arguments.picture.as_ref(), "a picture of a gradient", &["svg", "png"])?;
     let lattices = read_lattices(&arguments.grid, arguments.batch, arguments.invert)?;
@@ -105,7 +105,7 @@ pub fn main(arguments: &Arguments) -> Result<()> {
     };
     let plan = config.plan(path, Scheme::CONVERGED);
     let chosen = common.device()?;
-    remark(&one_of(&lattices));
+    remark(&one_of(&lattices, arguments.batch));
     let found = in_portions(chosen.backend.as_ref(), &lattices, &plan, &*loss)?;
     claims::notes("path", &plan, &found.isotherms, chosen.backend.capabilities().kind)
         .iter()

@@ -9,7 +9,7 @@ use fulgurite::sorption::{Lattices, Path as Walk, Scheme, read_lattices, sinuosi
 use fulgurite::{Error, Result};
 
 use super::tables::{self, Branch, Columns};
-use super::{Common, claims, extension, in_portions, one_of, pictures, remark, say};
+use super::{Common, claims, extension, in_portions, one_of, pictures, plural, remark, say};
 use crate::cli::progress::counting;
 
 #[derive(Debug, Args)]
@@ -41,36 +41,53 @@ pub struct Arguments {
     /// Write a line a lattice: porosity, roughness, filling at the highest humidity, sinuosity
     #[arg(long, value_name = "OUT.csv")]
     summary: Option<PathBuf>,
-    /// Densities of every site on the adsorption branch, (batch,) humidity, (z,) y, x
+    /// Densities of every site on the branch of --branch, (batch,) humidity, (z,) y, x; a scanning
+    /// curve in the order of its walk
     #[arg(long, value_name = "OUT.npy")]
     densities: Option<PathBuf>,
-    /// A picture of the isotherm with its loop (of the first lattice of a batch)
+    /// A picture of the isotherm with its loop, of the lattice of --lattice
     #[arg(long, value_name = "OUT.svg")]
     picture: Option<PathBuf>,
     /// A picture of the matrix with its water, at the humidities of --water-at
     #[arg(long, value_name = "OUT.svg")]
     water: Option<PathBuf>,
-    /// Humidities of the picture of water
+    /// Branch of --densities and --water; of a scanning curve --water shows what follows its turn
+    #[arg(long, value_parser = BRANCHES, default_value = BRANCHES[0])]
+    branch: String,
+    /// Lattice of a batch that the pictures show, counted from 0
+    #[arg(long, value_name = "K", default_value_t = 0)]
+    lattice: usize,
+    /// Humidities of the picture of water; the nearest ones of the path are shown
     #[arg(long, value_name = "RH,RH,...", value_delimiter = ',', default_value = "0.25,0.5,0.75")]
     water_at: Vec<f64>,
     #[command(flatten)]
     common: Common,
 }
 
+/// Names of the branches.
+const BRANCHES: [&str; 4] = ["adsorption", "desorption", "scan_down", "scan_up"];
+
 pub fn main(arguments: &Arguments) -> Result<()> {
     let common = &arguments.common;
-    let config = common.config()?;
+    let config = common.config(Scheme::CONVERGED)?;
     check(arguments, &config)?;
     let walks = walks(arguments, &config)?;
     let lattices = read_lattices(&arguments.grid, arguments.batch, arguments.invert)?;
+    if arguments.lattice >= lattices.count() {
+        return Err(Error::config(
+            format!("--lattice {}", arguments.lattice),
+            format!("the batch has {} lattice{}", lattices.count(), plural(lattices.count())),
+            "count from 0",
+        ));
+    }
     let chosen = common.device()?;
-    remark(&one_of(&lattices));
+    remark(&one_of(&lattices, arguments.batch));
     let bar = counting(Some((walks.len() * lattices.count()) as u64), "isotherms");
     let mut branches = Vec::new();
     for (name, walk) in walks {
         let mut plan = config.plan(walk, Scheme::CONVERGED);
-        plan.densities =
-            name == "adsorption" && (arguments.densities.is_some() || arguments.water.is_some());
+        plan.densities = name == arguments.branch
+            && (arguments.densities.is_some() || arguments.water.is_some());
         let mut isotherms = in_portions(chosen.backend.as_ref(), &lattices, &plan, &bar)?;
         let mut humidities = plan.path.humidities.clone();
         claims::notes(name, &plan, &isotherms, chosen.backend.capabilities().kind)
@@ -101,6 +118,14 @@ fn check(arguments: &Arguments, config: &SorptionConfig) -> Result<()> {
             path.display().to_string(),
             "scanning curves have humidities of their own",
             "write them as .csv",
+        ));
+    }
+    let most = config.highest_humidity.max(1.0);
+    if let Some(at) = arguments.water_at.iter().find(|at| !(**at > 0.0 && **at <= most)) {
+        return Err(Error::config(
+            format!("--water-at {at}"),
+            format!("not a relative humidity above 0 and at most {most}"),
+            "give fractions (0.25 for 25 %), or raise humidity.highest",
         ));
     }
     if arguments.errors && matches!(config.scheme, Some(Scheme::Truncated { .. })) {
@@ -135,12 +160,22 @@ fn walks(arguments: &Arguments, config: &SorptionConfig) -> Result<Vec<(&'static
             walks.push((name, walk(humidities, turning)));
         }
     }
+    if !walks.iter().any(|(name, _)| *name == arguments.branch) {
+        let option = arguments.branch.replace('_', "-");
+        return Err(Error::config(
+            format!("--branch {}", arguments.branch),
+            "this branch is not computed",
+            format!("give --{option} as well"),
+        ));
+    }
     Ok(walks)
 }
 
 fn write(arguments: &Arguments, lattices: &Lattices, branches: &[Branch]) -> Result<()> {
     let columns = Columns { lattice: arguments.batch, errors: arguments.errors };
     let first = &branches[0];
+    let shown = arguments.lattice;
+    let chosen = branches.iter().find(|b| b.name == arguments.branch).unwrap_or(first);
     match &arguments.output {
         Some(path) if extension(path) == "npy" => {
             tables::write_npy(path, lattices, branches, columns)?;
@@ -152,13 +187,16 @@ fn write(arguments: &Arguments, lattices: &Lattices, branches: &[Branch]) -> Res
         None => say(tables::csv(lattices, branches, columns).trim_end())?,
     }
     if let Some(path) = &arguments.output {
-        let curve = first.isotherms.lattice(0);
+        let curve = first.isotherms.lattice(shown);
         say(&format!(
             "porosity {:.4}, filling at the highest humidity {:.4}, sinuosity {:.4}{}; written to {}",
-            lattices.porosity(0),
+            lattices.porosity(shown),
             curve[curve.len() - 1],
             sinuosity(&first.humidities, curve),
-            if lattices.count() > 1 { " (first lattice; --summary has all)" } else { "" },
+            match lattices.count() {
+                1 => String::new(),
+                _ => format!(" (lattice {shown}; --summary has all)"),
+            },
             path.display()
         ))?;
     }
@@ -167,9 +205,9 @@ fn write(arguments: &Arguments, lattices: &Lattices, branches: &[Branch]) -> Res
         write_atomically(path, |to| to.write_all(text.as_bytes()))?;
     }
     if let Some(path) = &arguments.densities {
-        let densities = first.isotherms.densities.as_deref().unwrap_or_default();
+        let densities = chosen.isotherms.densities.as_deref().unwrap_or_default();
         let mut axes = if arguments.batch { vec![lattices.count()] } else { Vec::new() };
-        axes.push(first.humidities.len());
+        axes.push(chosen.humidities.len());
         axes.extend(lattices.shape().axes());
         if arguments.common.device == "reference" {
             write_npy_f64(path, &axes, densities)?;
@@ -179,10 +217,11 @@ fn write(arguments: &Arguments, lattices: &Lattices, branches: &[Branch]) -> Res
         }
     }
     if let Some(path) = &arguments.picture {
-        pictures::isotherm(branches).write(path)?;
+        pictures::isotherm(branches, shown).write(path)?;
     }
     if let Some(path) = &arguments.water {
-        pictures::water(lattices, 0, &first.humidities, &first.isotherms, &arguments.water_at)?
+        let walk = (&chosen.humidities[..], chosen.turning());
+        pictures::water(lattices, shown, walk, &chosen.isotherms, &arguments.water_at)?
             .write(path)?;
     }
     Ok(())

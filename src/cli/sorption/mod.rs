@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use fulgurite::backend::{Backend, Selection};
-use fulgurite::config::{Override, SorptionConfig, load_sorption};
+use fulgurite::config::{Override, SchemeOptions, SorptionConfig, load_sorption_for};
 use fulgurite::sorption::{Isotherms, Lattices, Scheme, Shape, SorptionPlan};
 use fulgurite::{Error, Result};
 use indicatif::ProgressBar;
@@ -58,7 +58,7 @@ struct Common {
     /// Exactly so many plain iterations at each humidity (the published scheme: 100)
     #[arg(long, value_name = "M", conflicts_with = "converged")]
     truncated: Option<u32>,
-    /// Converged densities, on the branch for certain
+    /// Converged densities, on the branch for certain (solver.tolerance is kept)
     #[arg(long)]
     converged: bool,
     /// auto, gpu, gpu:N, cpu, cpu:LEVEL or reference
@@ -70,15 +70,15 @@ struct Common {
 }
 
 impl Common {
-    fn config(&self) -> Result<SorptionConfig> {
+    /// The configuration; `default` is the scheme of a command where nobody asks for one.
+    fn config(&self, default: Scheme) -> Result<SorptionConfig> {
         let set = self.set.iter().map(|t| Override::parse(t)).collect::<Result<Vec<_>>>()?;
-        let mut config = load_sorption(self.config.as_deref(), &set)?;
-        if let Some(iterations) = self.truncated {
-            config.scheme = Some(Scheme::Truncated { iterations });
-        }
-        if self.converged {
-            config.scheme = Some(Scheme::CONVERGED);
-        }
+        let option = match self.truncated {
+            Some(iterations) => Some(Scheme::Truncated { iterations }),
+            None => self.converged.then_some(Scheme::CONVERGED),
+        };
+        let options = SchemeOptions { option, default: Some(default) };
+        let config = load_sorption_for(self.config.as_deref(), &set, options)?;
         if let Some(notice) = config.model.notice() {
             remark(&format!("note: {notice}"));
         }
@@ -159,9 +159,26 @@ fn parse_size(text: &str) -> Result<Shape> {
     Ok(shape)
 }
 
-fn one_of(lattices: &Lattices) -> String {
+/// How many lattices of which size; of a cubic one also what --batch would make of it.
+fn one_of(lattices: &Lattices, batch: bool) -> String {
     let axes: Vec<String> = lattices.shape().axes().iter().map(ToString::to_string).collect();
-    format!("{} lattice{} of {}", lattices.count(), plural(lattices.count()), axes.join(" × "))
+    let (count, size) = (lattices.count(), axes.join(" × "));
+    let hint = match &axes[..] {
+        [layers, rows @ ..] if !batch && rows.len() == 2 => {
+            format!(" (with --batch: {layers} of {})", rows.join(" × "))
+        }
+        _ => String::new(),
+    };
+    format!("{count} lattice{} of {size}{hint}", plural(count))
+}
+
+fn name_of(scheme: Scheme) -> String {
+    match scheme {
+        Scheme::Truncated { iterations } => {
+            format!("truncated to {iterations} iterations at each humidity")
+        }
+        Scheme::Converged { .. } => "converged".into(),
+    }
 }
 
 fn plural(count: usize) -> &'static str {

@@ -9,22 +9,40 @@ use super::tables::Branch;
 /// Cells of a map along either axis at most: sites of larger lattices are averaged.
 const MOST_CELLS: usize = 800;
 
-/// The branches of the first lattice.
-pub fn isotherm(branches: &[Branch]) -> Figure {
+/// The branches of a lattice; of a scanning curve what follows its turning point, which is marked.
+pub fn isotherm(branches: &[Branch], lattice: usize) -> Figure {
     let mut figure =
         Figure::new("Sorption isotherm", "relative humidity", "filling").y_range(0.0, 1.05);
     for branch in branches {
-        let curve = branch.isotherms.lattice(0);
-        let points: Vec<(f64, f64)> =
-            branch.humidities.iter().copied().zip(curve.iter().copied()).collect();
-        figure = match branch.name {
-            "adsorption" => figure.line("adsorption", points),
-            "desorption" => figure.line("desorption", points),
-            "scan_down" => figure.dashed("scanning down", points),
-            _ => figure.dashed("scanning up", points),
+        let curve = branch.isotherms.lattice(lattice);
+        let points: Vec<(f64, f64)> = branch
+            .humidities
+            .iter()
+            .copied()
+            .zip(curve.iter().copied())
+            .skip(branch.turning())
+            .collect();
+        let label = match branch.name {
+            "scan_down" => "scanning down",
+            "scan_up" => "scanning up",
+            whole => {
+                figure = drawn(figure, whole, points);
+                continue;
+            }
         };
+        let (number, start) = (figure.series_count(), points[0]);
+        figure = figure.dashed(label, points).markers("", vec![start]).same_color_as(number);
     }
     figure
+}
+
+/// A curve; a single point, which has no line, as a marker.
+pub fn drawn(figure: Figure, label: &str, points: Vec<(f64, f64)>) -> Figure {
+    match points.len() {
+        0 => figure,
+        1 => figure.markers(label, points),
+        _ => figure.line(label, points),
+    }
 }
 
 /// Panels of one number a site side by side, with a gap between them. Of a cubic lattice the first
@@ -69,25 +87,26 @@ pub fn panels(shape: Shape, title: &str, panels: &[Vec<f64>]) -> Heatmap {
     }
 }
 
-/// A map of a lattice at several humidities side by side: solid less water, so that water is blue,
-/// an empty pore white and solid red.
+/// A map of a lattice at the humidities nearest to some, each once, side by side: solid less water,
+/// so that water is blue, an empty pore white and solid red. Points before `first` are passed over.
 pub fn water(
     lattices: &Lattices,
     index: usize,
-    humidities: &[f64],
+    (humidities, first): (&[f64], usize),
     isotherms: &Isotherms,
     at: &[f64],
 ) -> Result<Heatmap> {
-    let points: Vec<usize> = at
+    let mut points: Vec<usize> = at
         .iter()
         .map(|wanted| {
-            (0..humidities.len())
+            (first..humidities.len())
                 .min_by(|a, b| {
                     (humidities[*a] - wanted).abs().total_cmp(&(humidities[*b] - wanted).abs())
                 })
-                .unwrap_or(0)
+                .unwrap_or(first)
         })
         .collect();
+    points.dedup();
     let eta = lattices.lattice(index);
     let mut all = Vec::new();
     for point in &points {
@@ -109,6 +128,32 @@ pub fn water(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_scanning_curve_is_drawn_from_where_it_turns() {
+        let branch = |name, humidities: Vec<f64>| {
+            let points = humidities.len();
+            let isotherms = Isotherms {
+                points,
+                filling: humidities.iter().map(|h| h / 2.0).collect(),
+                error: vec![0.0; points],
+                iterations: vec![1; points],
+                contraction: vec![0.0; points],
+                densities: None,
+            };
+            Branch { name, humidities, isotherms }
+        };
+        let down = branch("scan_down", vec![0.25, 0.5, 0.7, 0.5, 0.25]);
+        let up = branch("scan_up", vec![1.0, 0.5, 0.3, 0.5, 1.0]);
+        let whole = branch("adsorption", vec![0.25, 0.5, 1.0]);
+        assert_eq!([down.turning(), up.turning(), whole.turning()], [2, 2, 0]);
+        let markers = |branches: &[Branch]| {
+            isotherm(branches, 0).svg().expect("drawn").matches("<circle").count()
+        };
+        // A marker at each turning, none on a whole branch unless it is a single point.
+        assert_eq!(markers(&[whole, down, up]), 2);
+        assert!(markers(&[branch("adsorption", vec![0.3])]) > 0);
+    }
 
     #[test]
     fn large_lattices_are_averaged_and_cubic_ones_show_a_layer() {

@@ -18,6 +18,18 @@ impl Branch {
         self.name.starts_with("scan")
     }
 
+    /// Where a scanning curve leaves the branch that it came along: its highest or lowest humidity.
+    /// Of a whole branch its first point.
+    pub fn turning(&self) -> usize {
+        let sign = match self.name {
+            "scan_down" => 1.0,
+            "scan_up" => -1.0,
+            _ => return 0,
+        };
+        let height = |k: &usize| sign * self.humidities[*k];
+        (0..self.humidities.len()).max_by(|a, b| height(a).total_cmp(&height(b))).unwrap_or(0)
+    }
+
     fn error(&self, lattice: usize, point: usize) -> f64 {
         self.isotherms.error[lattice * self.isotherms.points + point]
     }

@@ -12,12 +12,13 @@ use fulgurite::sorption::{
 };
 use fulgurite::{Error, Result};
 
-use super::{Common, extension, parse_size, remark, say};
+use super::{Common, extension, name_of, parse_size, remark, say};
 
 #[derive(Debug, Args)]
 pub struct Arguments {
     /// y=x, small-pores, medium-pores, large-pores, stepwise, anchored, random (one in five
-    /// stepwise, the others anchored), single-pore, one-large-pore (isotherms of such matrices)
+    /// stepwise, the others anchored), single-pore, one-large-pore (isotherms of such matrices,
+    /// converged unless --truncated; the thesis has --truncated 100)
     kind: String,
     /// Number of the random curve
     #[arg(long, default_value_t = 0)]
@@ -43,7 +44,7 @@ pub struct Arguments {
 
 pub fn main(arguments: &Arguments) -> Result<()> {
     let common = &arguments.common;
-    let config = common.config()?;
+    let config = common.config(Scheme::CONVERGED)?;
     let Some(kind) = TargetKind::named(&arguments.kind) else {
         let names: Vec<&str> = TargetKind::ALL.iter().map(|(name, _)| *name).collect();
         return Err(Error::config(
@@ -67,9 +68,16 @@ pub fn main(arguments: &Arguments) -> Result<()> {
     common.check_output(Some(&arguments.output), "a target", &["csv", "npy"])?;
     common.check_output(arguments.picture.as_ref(), "a picture of targets", &["svg"])?;
     let humidities = &config.humidities;
+    let mut source = String::new();
     let curves: Vec<Vec<f64>> = match kind.matrix(parse_size(&arguments.size)?) {
         Some(matrix) => {
-            let plan = config.plan(Walk::adsorption(humidities), Scheme::PUBLISHED);
+            let plan = config.plan(Walk::adsorption(humidities), Scheme::CONVERGED);
+            source = format!(
+                "isotherm of {} on {}, {}",
+                arguments.kind,
+                arguments.size,
+                name_of(plan.scheme)
+            );
             vec![common.device()?.backend.sorption(&matrix?, &plan)?.lattice(0).to_vec()]
         }
         None => (0..arguments.count as u64)
@@ -80,7 +88,8 @@ pub fn main(arguments: &Arguments) -> Result<()> {
         let shape = [curves.len(), humidities.len()];
         write_npy_f64(&arguments.output, &shape, &curves.concat())?;
     } else {
-        let mut text = "relative_humidity,filling\n".to_owned();
+        let mut text = if source.is_empty() { String::new() } else { format!("# {source}\n") };
+        text += "relative_humidity,filling\n";
         for (h, t) in humidities.iter().zip(&curves[0]) {
             text += &format!("{h},{t}\n");
         }
@@ -100,9 +109,10 @@ pub fn main(arguments: &Arguments) -> Result<()> {
         figure.write(path)?;
     }
     say(&format!(
-        "{} of {} humidities in {}",
+        "{} of {} humidities{} in {}",
         if curves.len() == 1 { "a target".into() } else { format!("{} targets", curves.len()) },
         humidities.len(),
+        if source.is_empty() { source } else { format!(" ({source})") },
         arguments.output.display()
     ))
 }

@@ -6,10 +6,11 @@ use clap::Args;
 use fulgurite::io::write_atomically;
 use fulgurite::plot::Figure;
 use fulgurite::sorption::{
-    Lattices, Path as Walk, Scheme, area_between, random_lattices, sinuosity,
+    Lattices, Mean, Path as Walk, Scheme, area_between, random_lattices, sinuosity,
 };
 use fulgurite::{Error, Result};
 
+use super::pictures::drawn;
 use super::{Common, claims, in_portions, parse_size, remark, say};
 use crate::cli::progress::counting;
 
@@ -48,13 +49,13 @@ struct Comparison {
     /// Sinuosity of the converged isotherm of each lattice.
     winding: Vec<f64>,
     iterations: Vec<u32>,
-    /// \[iterations\]\[lattice\].
+    /// Of isotherms that are means over the pores, \[iterations\]\[lattice\].
     areas: Vec<Vec<f64>>,
 }
 
 pub fn main(arguments: &Arguments) -> Result<()> {
     let Arguments { common, output, .. } = arguments;
-    let config = common.config()?;
+    let config = common.config(Scheme::CONVERGED)?;
     if let Some(Scheme::Truncated { .. }) = config.scheme {
         return Err(Error::config(
             "sorption validate",
@@ -89,7 +90,13 @@ pub fn main(arguments: &Arguments) -> Result<()> {
     for iterations in &arguments.iterations {
         plan.scheme = Scheme::Truncated { iterations: *iterations };
         let have = in_portions(backend, &lattices, &plan, &bar)?;
-        let area = |k| area_between(humidities, have.lattice(k), exact.lattice(k));
+        let area = |k| {
+            let area = area_between(humidities, have.lattice(k), exact.lattice(k));
+            match plan.mean {
+                Mean::Pores => area,
+                Mean::Sites => area / lattices.porosity(k),
+            }
+        };
         areas.push(all.clone().map(area).collect());
     }
     bar.finish_and_clear();
@@ -119,27 +126,36 @@ impl Comparison {
         let figure = Figure::new(
             "Truncation to M iterations",
             "iterations M at each humidity",
-            "mean area between truncated and converged",
+            "mean area between truncated and converged (of the pores)",
         );
         let points = means.filter(|(_, area)| *area > 0.0).collect();
         drawn(figure.log_x().log_y(), "", points).write(output.join("truncation.svg"))
     }
 
-    /// Mean area and its error for each M, also said.
+    /// Areas between isotherms that are means over all sites (Σρ/N in place of Σρ/Ση), as in the
+    /// thesis.
+    fn of_sites(&self, areas: &[f64]) -> Vec<f64> {
+        areas.iter().enumerate().map(|(k, area)| area * self.lattices.porosity(k)).collect()
+    }
+
+    /// Mean area and its error for each M, for both kinds of mean, also said.
     fn by_iterations(&self) -> Result<String> {
-        let mut text = "iterations,lattices,mean_area,standard_error,largest_area\n".to_owned();
+        let mut text = "iterations,lattices".to_owned();
+        for mean in ["pores", "sites"] {
+            text += &format!(",mean_area_{mean},standard_error_{mean},largest_area_{mean}");
+        }
+        text.push('\n');
         for (iterations, areas) in self.iterations.iter().zip(&self.areas) {
-            let count = areas.len();
-            let mean = mean(areas);
-            let spread = areas.iter().map(|a| (a - mean).powi(2)).sum::<f64>() / count as f64;
-            let error = (spread / count as f64).sqrt();
-            let largest = areas.iter().fold(0.0f64, |m, a| m.max(*a));
-            text += &format!("{iterations},{count},{mean:.9},{error:.9},{largest:.9}\n");
+            let (pores, sites) = (Spread::of(areas), Spread::of(&self.of_sites(areas)));
+            text += &format!("{iterations},{}", areas.len());
+            for Spread { mean, error, largest } in [pores, sites] {
+                text += &format!(",{mean:.9},{error:.9},{largest:.9}");
+            }
+            text.push('\n');
             say(&format!(
-                "M = {iterations}: mean area {:.4} % ± {:.4} %, largest {:.2} %",
-                100.0 * mean,
-                100.0 * error,
-                100.0 * largest
+                "M = {iterations}: mean area {} of the pores; {} of all sites",
+                pores.said(),
+                sites.said()
             ))?;
         }
         Ok(text)
@@ -148,11 +164,13 @@ impl Comparison {
     /// A line a lattice.
     fn by_lattice(&self) -> String {
         let mut text = "lattice,porosity,sinuosity".to_owned();
-        self.iterations.iter().for_each(|m| text += &format!(",area_{m}"));
+        self.iterations.iter().for_each(|m| text += &format!(",area_pores_{m}"));
+        self.iterations.iter().for_each(|m| text += &format!(",area_sites_{m}"));
         text.push('\n');
+        let sites: Vec<Vec<f64>> = self.areas.iter().map(|areas| self.of_sites(areas)).collect();
         for k in 0..self.lattices.count() {
             text += &format!("{k},{:.6},{:.9}", self.lattices.porosity(k), self.winding[k]);
-            self.areas.iter().for_each(|areas| text += &format!(",{:.9}", areas[k]));
+            self.areas.iter().chain(&sites).for_each(|a| text += &format!(",{:.9}", a[k]));
             text.push('\n');
         }
         text
@@ -163,11 +181,11 @@ impl Comparison {
     fn by_sinuosity(&self) -> (String, Figure) {
         let width = (2f64.sqrt() - 1.0) / BINS as f64;
         let bin = |k: usize| (((self.winding[k] - 1.0) / width) as usize).min(BINS - 1);
-        let mut text = "iterations,sinuosity,lattices,mean_area\n".to_owned();
+        let mut text = "iterations,sinuosity,lattices,mean_area_pores\n".to_owned();
         let mut figure = Figure::new(
             "Truncation and sinuosity of the isotherm",
             "sinuosity index",
-            "mean area between truncated and converged",
+            "mean area between truncated and converged (of the pores)",
         )
         .log_y();
         for (iterations, areas) in self.iterations.iter().zip(&self.areas) {
@@ -190,12 +208,25 @@ impl Comparison {
     }
 }
 
-/// A curve; a single point, which has no line, as a marker.
-fn drawn(figure: Figure, label: &str, points: Vec<(f64, f64)>) -> Figure {
-    match points.len() {
-        0 => figure,
-        1 => figure.markers(label, points),
-        _ => figure.line(label, points),
+/// Mean, its standard error and the largest of some areas.
+#[derive(Debug, Clone, Copy)]
+struct Spread {
+    mean: f64,
+    error: f64,
+    largest: f64,
+}
+
+impl Spread {
+    fn of(areas: &[f64]) -> Self {
+        let (count, mean) = (areas.len() as f64, mean(areas));
+        let square = areas.iter().map(|a| (a - mean).powi(2)).sum::<f64>() / count;
+        let largest = areas.iter().fold(0.0f64, |m, a| m.max(*a));
+        Self { mean, error: (square / count).sqrt(), largest }
+    }
+
+    fn said(&self) -> String {
+        let [mean, error, largest] = [self.mean, self.error, self.largest].map(|x| 100.0 * x);
+        format!("{mean:.4} % ± {error:.4} %, largest {largest:.2} %")
     }
 }
 

@@ -5,6 +5,7 @@ use super::grid::{Grid, VECTOR};
 use super::passes::{Density, Difference, Logistic, Matrix, Sum, pass, sum};
 use super::{Group, Level};
 use crate::error::Result;
+use crate::sorption::memory::too_large;
 use crate::sorption::{Gradients, Judged, Lattices, Loss, Scheme, SorptionPlan, Start};
 
 /// Contraction above which single precision gives no derivative worth the name.
@@ -68,7 +69,11 @@ pub(super) fn of_group(
             }
         }
         Scheme::Truncated { iterations } => {
-            group.unrolled(plan, iterations, &densities, &judged, sites, &mut total);
+            let Some(mut kept) = reserved(iterations as usize, group.eta.len()) else {
+                let own = super::gradient_bytes(lattices.shape(), plan);
+                return Err(too_large(plan, own.saturating_mul(lanes as u64), None));
+            };
+            group.unrolled(plan, &mut kept, &densities, &judged, sites, &mut total);
         }
     }
     let mut all = Gradients::empty(points, plan.densities);
@@ -84,6 +89,19 @@ pub(super) fn of_group(
     Ok(all)
 }
 
+/// Room for so many iterations, if there is.
+fn reserved(iterations: usize, n: usize) -> Option<Vec<Vec<f32>>> {
+    let mut all: Vec<Vec<f32>> = Vec::new();
+    all.try_reserve_exact(iterations).ok()?;
+    for _ in 0..iterations {
+        let mut one = Vec::new();
+        one.try_reserve_exact(n).ok()?;
+        one.resize(n, 0.0);
+        all.push(one);
+    }
+    Some(all)
+}
+
 impl Group {
     /// ∂L/∂ρ of every site at a point.
     fn wanted(&self, judged: &[Judged], point: usize, sites: usize) -> Vec<f32> {
@@ -95,14 +113,13 @@ impl Group {
     fn unrolled(
         &self,
         plan: &SorptionPlan,
-        iterations: u32,
+        kept: &mut [Vec<f32>],
         densities: &[Vec<f32>],
         judged: &[Judged],
         sites: usize,
         total: &mut [f64],
     ) {
         let n = self.eta.len();
-        let mut kept: Vec<Vec<f32>> = vec![vec![0.0; n]; iterations as usize];
         let mut adjoint = vec![0.0f32; n];
         let [mut pulled, mut spread, mut part] = [vec![0.0; n], vec![0.0; n], vec![0.0; n]];
         for point in (0..densities.len()).rev() {
@@ -120,7 +137,7 @@ impl Group {
                 fluid: self.reduced.fluid as f32,
                 solid: self.reduced.solid as f32,
                 rho: &mut rho,
-                kept: &mut kept,
+                kept: &mut *kept,
                 adjoint: &mut adjoint,
                 pulled: &mut pulled,
                 spread: &mut spread,

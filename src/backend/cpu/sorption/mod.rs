@@ -10,6 +10,7 @@ use rayon::prelude::*;
 
 use super::level::Level;
 use crate::error::Result;
+use crate::sorption::memory::check_gradient;
 use crate::sorption::{
     Gradients, Isotherms, Lattices, Loss, Reduced, Scheme, Shape, SorptionPlan, Start, check,
     divisor,
@@ -48,7 +49,12 @@ pub(super) fn gradients(
     loss: &dyn Loss,
 ) -> Result<Gradients> {
     check(lattices, plan)?;
-    let parts: Vec<Result<Gradients>> = groups(lattices, plan)
+    let groups = groups(lattices, plan);
+    let at_once = groups.len().min(rayon::current_num_threads())
+        * side_by_side(lattices.shape(), plan).min(lattices.count());
+    let own = gradient_bytes(lattices.shape(), plan);
+    check_gradient(plan, own.saturating_mul(at_once as u64))?;
+    let parts: Vec<Result<Gradients>> = groups
         .into_par_iter()
         .map(|group| gradient::of_group(level, lattices, group, plan, loss))
         .collect();
@@ -85,7 +91,7 @@ pub(super) fn gradient_bytes(shape: Shape, plan: &SorptionPlan) -> u64 {
             7 + 2 + gradient::UNROLLED_VECTORS + u64::from(iterations)
         }
     };
-    4 * len * (points + own) / lanes as u64 + 8 * shape.sites() as u64
+    (4 * len).saturating_mul(points + own) / lanes as u64 + 8 * shape.sites() as u64
 }
 
 fn groups(lattices: &Lattices, plan: &SorptionPlan) -> Vec<std::ops::Range<usize>> {

@@ -57,10 +57,11 @@ impl Walker for Group {
 
     fn series(&mut self) -> Series {
         let fluid = self.reduced.fluid as f32;
+        let noise = NOISE * self.reduced.rounding() as f32;
         let (matrix, [density, next, slopes, term, image]) = self.parts();
         let mut sum = vec![0.0f32; matrix.grid.span];
         let sum = &mut sum;
-        matrix.level.run(Bound { matrix, density, next, slopes, term, image, sum, fluid })
+        matrix.level.run(Bound { matrix, density, next, slopes, term, image, sum, fluid, noise })
     }
 
     fn coupling(&self) -> f64 {
@@ -171,6 +172,8 @@ struct Bound<'a> {
     image: &'a mut [f32],
     sum: &'a mut [f32],
     fluid: f32,
+    /// What a residual may be by rounding.
+    noise: f32,
 }
 
 impl Task for Bound<'_> {
@@ -180,7 +183,7 @@ impl Task for Bound<'_> {
     fn run<const FMA: bool>(self) -> Series {
         // Scaled into the middle of the range of numbers; the terms shrink from one to the next.
         const SCALE: f32 = 65536.0;
-        let Self { matrix, density, next, slopes, term, image, sum, fluid } = self;
+        let Self { matrix, density, next, slopes, term, image, sum, fluid, noise } = self;
         let n = matrix.grid.span;
         let eta = &matrix.inner(matrix.eta)[..n];
         let (density, next) = (&matrix.inner(density)[..n], &matrix.inner(next)[..n]);
@@ -191,8 +194,8 @@ impl Task for Bound<'_> {
             for i in 0..n {
                 slopes[i] = larger(slope(eta[i], next[i]), 0.0);
                 let change = next[i] - density[i];
-                let noise = if eta[i] < NOISE { eta[i] } else { NOISE };
-                term[i] = SCALE * (larger(change, -change) + noise);
+                let rounding = if eta[i] < noise { eta[i] } else { noise };
+                term[i] = SCALE * (larger(change, -change) + rounding);
             }
         }
         matrix.grid.wrap(term);

@@ -18,6 +18,7 @@ pub(super) struct Parameters {
     pub control: [u32; 4],
     pub couplings: [f32; 4],
     pub limits: [f32; 4],
+    pub part: [u32; 4],
 }
 
 pub(super) const KEEP_DENSITIES: u32 = 1;
@@ -71,6 +72,13 @@ impl Spread {
             _ => 256,
         };
         Self { threads, owned: sites.div_ceil(threads), three: shape.dimension == Dimension::Three }
+    }
+
+    /// Turns of all loops together that a pass over a lattice takes at most: a plain iteration, one
+    /// with its residual, forwards and back, a round of conjugate gradients, a pass of a bound or
+    /// of an extrapolation, keeping a point. Every loop also takes a turn to end.
+    pub fn turns(self) -> u32 {
+        4 * self.owned + 2 * self.threads.ilog2() + 8
     }
 
     /// The complete WGSL of a kernel.

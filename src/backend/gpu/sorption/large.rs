@@ -66,13 +66,29 @@ fn passes_at_once(sites: usize) -> usize {
     (SITE_PASSES / sites).clamp(2, MOST_PASSES) & !1
 }
 
+/// Refuses a lattice that is longer than a dispatch: a workgroup holds 16 × 16 sites of a layer.
+fn check_groups(groups: [u32; 3], longest: u32, device: &str) -> Result<()> {
+    let names = ["x in tiles of 16 sites", "y in tiles of 16 sites", "z in layers"];
+    for (needed, name) in groups.into_iter().zip(names) {
+        if needed > longest {
+            return Err(Error::Capacity {
+                what: format!("the length of a lattice along {name}"),
+                needed: u64::from(needed),
+                available: u64::from(longest),
+                device: device.to_owned(),
+            });
+        }
+    }
+    Ok(())
+}
+
 /// Bytes that the gradient of a lattice holds on the device at once.
 pub(super) fn gradient_bytes(sites: u64, plan: &SorptionPlan) -> u64 {
     let kept = match plan.scheme {
         Scheme::Truncated { iterations } => u64::from(iterations),
         Scheme::Converged { .. } => 0,
     };
-    4 * sites * (1 + ARRAYS.len() as u64 + kept)
+    (4 * sites).saturating_mul(1 + ARRAYS.len() as u64 + kept)
 }
 
 const ARRAYS: [Slot; 9] = [
@@ -102,6 +118,7 @@ impl<'a> Large<'a> {
         part_size([0, 0, 0, 0, bytes], context.largest_binding(), &context.description.name)?;
         let [nz, ny, nx] = shape.size.map(|n| n as u32);
         let groups = [nx.div_ceil(16), ny.div_ceil(16), nz];
+        check_groups(groups, context.longest_dispatch(), &context.description.name)?;
         let storage = |label: &str, size: u64| create(context, label, size, NUMBERS);
         let reduced = plan.model.reduced(shape.dimension);
         let partial_bytes = 8 * groups.iter().map(|g| u64::from(*g)).product::<u64>();
@@ -115,10 +132,11 @@ impl<'a> Large<'a> {
                 couplings: [
                     reduced.fluid as f32,
                     reduced.solid as f32,
-                    0.0,
+                    (NOISE * reduced.rounding()) as f32,
                     (-2.0 * reduced.saturation) as f32,
                 ],
                 limits: [NOISE as f32, 0.0, 1.0, 0.0],
+                part: [0; 4],
             },
             reduced,
             groups,
@@ -236,7 +254,7 @@ impl<'a> Large<'a> {
     }
 
     fn read(&self, slot: Slot) -> Result<Vec<f32>> {
-        read_back(&self.backend.context, self.buffer(slot, 0), 4 * self.sites as u64)
+        read_back(&self.backend.context, self.buffer(slot, 0), 0..4 * self.sites as u64)
     }
 
     fn set(&mut self, field: f64, direction: f64) {
@@ -542,6 +560,16 @@ pub(super) fn gradients(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_lattice_longer_than_a_dispatch_is_refused_with_need_and_limit() {
+        assert!(check_groups([65_535, 65_535, 65_535], 65_535, "a card").is_ok());
+        let refused = |groups| check_groups(groups, 65_535, "a card").expect_err("refused");
+        let message = refused([1, 68_750, 1]).to_string();
+        let need = "along y in tiles of 16 sites: 68750 needed, 65535 available on a card";
+        assert_eq!(message, format!("the length of a lattice {need}"));
+        assert!(refused([1, 1, 70_000]).to_string().contains("z in layers: 70000 needed"));
+    }
 
     #[test]
     fn submissions_of_larger_lattices_have_fewer_passes() {

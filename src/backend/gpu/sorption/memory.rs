@@ -10,18 +10,22 @@ use crate::sorption::{Scheme, SorptionPlan};
 /// Bytes of all buffers of one part of a batch at most.
 const PART_BYTES: u64 = 1 << 30;
 
-/// The first bytes of a buffer.
+/// Bytes of the stand of a lattice's walk (shaders/sorption/follow.wgsl).
+pub(super) const STAND_BYTES: u64 = 32;
+
+/// Some bytes of a buffer.
 pub(super) fn read_back<T: Pod>(
     context: &Context,
     buffer: &wgpu::Buffer,
-    bytes: u64,
+    range: std::ops::Range<u64>,
 ) -> Result<Vec<T>> {
+    let bytes = range.end - range.start;
     let usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
     let staging = create(context, "staging", bytes, usage)?;
     context.guarded("reading back", || {
         let mut encoder =
             context.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
-        encoder.copy_buffer_to_buffer(buffer, 0, &staging, 0, bytes);
+        encoder.copy_buffer_to_buffer(buffer, range.start, &staging, 0, bytes);
         context.queue.submit([encoder.finish()]);
     })?;
     map(context, &staging)
@@ -75,7 +79,7 @@ pub(super) fn bind(
 }
 
 /// Bytes of a lattice in the buffers that grow with the batch: densities, cotangents, kept
-/// iterations, isotherms, and each of the arrays of one number a site.
+/// iterations or the stand of a walk, isotherms, and each of the arrays of one number a site.
 pub(super) fn bytes(
     plan: &SorptionPlan,
     sites: u64,
@@ -95,7 +99,11 @@ pub(super) fn bytes(
             Some(false) => 4 * points,
             Some(true) => field,
         },
-        if gradient.is_some() { iterations * 4 * sites } else { 0 },
+        match plan.scheme {
+            Scheme::Converged { .. } => STAND_BYTES,
+            Scheme::Truncated { .. } if gradient.is_some() => iterations.saturating_mul(4 * sites),
+            Scheme::Truncated { .. } => 0,
+        },
         16 * points,
         4 * sites,
     ]

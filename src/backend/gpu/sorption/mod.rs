@@ -15,7 +15,7 @@ use bytemuck::{Pod, cast_slice};
 
 use super::GpuBackend;
 use super::context::Context;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::sorption::{
     Cotangent, Dimension, Gradients, Isotherms, Judged, Lattices, Loss, Scheme, Shape, Shifted,
     SorptionPlan, Start, check, divisor,
@@ -23,7 +23,7 @@ use crate::sorption::{
 use kernels::{
     COTANGENT_OF_SITES, KEEP_DENSITIES, Kernel, MOST_SITES, Parameters, START_FULL, Spread,
 };
-use memory::{NUMBERS, UNIFORM, bind, bytes, create, part_size, read_back};
+use memory::{NUMBERS, STAND_BYTES, UNIFORM, bind, bytes, create, part_size, read_back};
 use passes::Passes;
 use pieces::{CHUNK_SECONDS, Piece, Pieces};
 
@@ -31,6 +31,29 @@ use pieces::{CHUNK_SECONDS, Piece, Pieces};
 const NOISE: f64 = 2.5e-7;
 /// As on the cpu.
 const DIVERGES: f64 = 1e-3;
+/// Turns after which Mesa's software rasterisers end the loops of an invocation, counted over all of
+/// them (LP_MAX_TGSI_LOOP_ITERATIONS in gallivm).
+const LOOP_TURNS: u32 = 65_535;
+/// Passes over a lattice in one submission at most on hardware: a tenth of a second or so.
+const MOST_PASSES: u32 = 65_536;
+/// Points that are added up in one dispatch.
+const COLLECTED: usize = 16_384;
+/// Turns of the loop by which a kernel tells whether loops still run.
+const WATCHED_TURNS: f32 = 4.0;
+/// `outcome` before a point is reached: its filling is not a number, its error UNFINISHED.
+const UNREACHED: [f32; 4] = [f32::NAN, -1.0, 0.0, 0.0];
+/// `outcome[0]` of a point whose part of the gradient was found.
+const FOUND: f32 = -1.0;
+
+/// Passes over a lattice that one submission may make, and rounds of conjugate gradients. A software
+/// rasteriser is given half of its loop turns, or nearly all where their number is exact.
+fn most_work(spread: Spread, software: bool) -> [u32; 2] {
+    match software {
+        true => [LOOP_TURNS / 2 / spread.turns(), LOOP_TURNS / 10 * 9 / spread.turns()],
+        false => [MOST_PASSES, u32::MAX],
+    }
+}
+
 /// Kernels compiled so far.
 #[derive(Debug, Default)]
 pub(super) struct Programs {
@@ -188,6 +211,8 @@ struct Run<'a> {
     plan: &'a SorptionPlan,
     parameters: Parameters,
     spread: Spread,
+    /// As [`most_work`] says.
+    most: [u32; 2],
     buffers: Vec<wgpu::Buffer>,
     layout: wgpu::BindGroupLayout,
 }
@@ -197,6 +222,7 @@ const STATE: usize = 3;
 const OUTCOME: usize = 4;
 const DENSITIES: usize = 5;
 const WEIGHTS: usize = 6;
+const KEPT: usize = 7;
 const GRADIENT: usize = 8;
 
 impl<'a> Run<'a> {
@@ -234,7 +260,13 @@ impl<'a> Run<'a> {
                 tolerance as f32,
                 (-2.0 * reduced.saturation) as f32,
             ],
-            limits: [NOISE as f32, DIVERGES as f32, 0.0, 0.0],
+            limits: [
+                NOISE as f32,
+                DIVERGES as f32,
+                WATCHED_TURNS,
+                (NOISE * reduced.rounding()) as f32,
+            ],
+            part: [0; 4],
         };
         let [kept_densities, weights, kept, outcome, field] =
             bytes(plan, sites, densities, gradient).map(|bytes| count * bytes);
@@ -278,12 +310,20 @@ impl<'a> Run<'a> {
         let zero = vec![0.0f32; eta.len()];
         let state = if plan.path.start == Start::Full { &eta } else { &zero };
         context.queue.write_buffer(&buffers[STATE], 0, cast_slice(state));
+        let unreached = vec![UNREACHED; lattices.count() * points];
+        context.queue.write_buffer(&buffers[OUTCOME], 0, cast_slice(&unreached));
+        if let Scheme::Converged { .. } = plan.scheme {
+            let stands = vec![0.0f32; (count * STAND_BYTES / 4) as usize];
+            context.queue.write_buffer(&buffers[KEPT], 0, cast_slice(&stands));
+        }
+        let spread = Spread::new(shape);
         Ok(Self {
             backend,
             lattices,
             plan,
             parameters,
-            spread: Spread::new(shape),
+            spread,
+            most: most_work(spread, context.description.software),
             buffers,
             layout: kernels::layout(context),
         })
@@ -321,24 +361,79 @@ impl<'a> Run<'a> {
             let count = lattices.len() as u32;
             parameters.range = [lattices.start, count, points.start, points.end];
             parameters.control[1] = iterations;
-            pieces.took(self.dispatch(kernel, parameters, u64::from(count))?);
+            let mut longest = 0.0f64;
+            for part in self.parts(kernel, iterations) {
+                parameters.part = part;
+                longest = longest.max(self.dispatch(kernel, parameters, u64::from(count))?);
+            }
+            if kernel == Kernel::Follow && iterations == 0 {
+                let mut stands = self.stands(&lattices)?;
+                // Walks that used up their passes go on where they stand.
+                while stands.iter().any(|stand| (stand[0] as u32) < points.end) {
+                    longest = longest.max(self.dispatch(kernel, parameters, u64::from(count))?);
+                    let now = self.stands(&lattices)?;
+                    if now == stands {
+                        return Err(self.unfinished());
+                    }
+                    stands = now;
+                }
+            }
+            pieces.took(longest);
         }
         Ok(())
+    }
+
+    /// What the dispatches of a piece do: a walk as many passes as it may, back-propagation the
+    /// iterations of a point forwards and then back, at once if they are few enough.
+    fn parts(&self, kernel: Kernel, iterations: u32) -> Vec<[u32; 4]> {
+        let [passes, _] = self.most;
+        if kernel != Kernel::Unrolled {
+            return vec![[passes, 0, 0, 0]];
+        }
+        if iterations < passes {
+            return vec![[0, iterations, 0, iterations]];
+        }
+        let step = passes - 1;
+        let ranges = (0..iterations.div_ceil(step)).map(|k| {
+            let first = k * step;
+            (first, first.saturating_add(step).min(iterations))
+        });
+        let forwards = ranges.clone().map(|(first, end)| [first, end, 0, 0]);
+        forwards.chain(ranges.rev().map(|(first, end)| [0, 0, first, end])).collect()
+    }
+
+    /// Where the walks of some lattices stand: point, iterations made there, and more.
+    fn stands(&self, lattices: &std::ops::Range<u32>) -> Result<Vec<[f32; 8]>> {
+        let [first, end] = [lattices.start, lattices.end].map(|k| u64::from(k) * STAND_BYTES);
+        read_back(&self.backend.context, &self.buffers[KEPT], first..end)
+    }
+
+    /// A kernel did less than it was asked for.
+    fn unfinished(&self) -> Error {
+        Error::Device {
+            device: self.backend.context.description.name.clone(),
+            what: format!(
+                "a sorption kernel was ended before its work was done ({} passes over a lattice were asked for at once)",
+                self.most[0]
+            ),
+            remedy: "use --device cpu; on hardware, update the driver".into(),
+        }
     }
 
     /// The pieces of all lattices and points.
     fn pieces(&self, divisible: bool, backwards: bool) -> Pieces {
         let [points, iterations, ..] = self.parameters.control;
         Pieces::new(self.parameters.range[1], points, iterations, divisible, backwards)
+            .at_most(self.most[0])
     }
 
     fn follow(&mut self) -> Result<()> {
-        // `state` has the densities between the iterations of a point.
+        // `state` has the densities between the iterations of a point, `kept` the rest of a walk.
         self.in_pieces(Kernel::Follow, self.pieces(true, false))
     }
 
     fn read<T: Pod>(&self, buffer: usize, bytes: u64) -> Result<Vec<T>> {
-        read_back(&self.backend.context, &self.buffers[buffer], bytes)
+        read_back(&self.backend.context, &self.buffers[buffer], 0..bytes)
     }
 
     fn isotherms(&self, densities: bool) -> Result<Isotherms> {
@@ -351,6 +446,9 @@ impl<'a> Run<'a> {
             Scheme::Converged { .. } => None,
         };
         for (index, [sum, error, contraction, iterations]) in outcome.into_iter().enumerate() {
+            if error < 0.0 {
+                return Err(self.unfinished());
+            }
             if !sum.is_finite() {
                 return Err(self.backend.context.failed("a density is not a number"));
             }
@@ -380,12 +478,11 @@ impl<'a> Run<'a> {
             self.parameters.control[3] |= COTANGENT_OF_SITES;
         }
         let zero = vec![0.0f32; count * sites];
+        context.queue.write_buffer(&self.buffers[GRADIENT], 0, cast_slice(&zero));
         let mut diverging = vec![false; count * points];
         match self.plan.scheme {
             Scheme::Truncated { .. } => {
                 context.queue.write_buffer(&self.buffers[STATE], 0, cast_slice(&zero));
-                context.queue.write_buffer(&self.buffers[GRADIENT], 0, cast_slice(&zero));
-                // The iterations of a point stay together; the memory for them bounds their number.
                 self.in_pieces(Kernel::Unrolled, self.pieces(false, true))?;
             }
             Scheme::Converged { .. } => {
@@ -395,6 +492,7 @@ impl<'a> Run<'a> {
                     let lattices = ((budget as u32) / points as u32).clamp(1, count as u32 - first);
                     let mut parameters = self.parameters;
                     parameters.range = [first, lattices, 0, points as u32];
+                    parameters.part[0] = self.most[1];
                     let groups = u64::from(lattices) * points as u64;
                     let seconds = self.dispatch(Kernel::Implicit, parameters, groups)?;
                     let fitting = CHUNK_SECONDS / seconds.max(1e-6);
@@ -402,12 +500,21 @@ impl<'a> Run<'a> {
                     first += lattices;
                 }
                 let groups = ((count * sites) as u64).div_ceil(64);
-                self.dispatch(Kernel::Collect, self.parameters, groups)?;
-                let outcome: Vec<[f32; 4]> = self.read(OUTCOME, (16 * count * points) as u64)?;
-                for (flag, outcome) in diverging.iter_mut().zip(outcome) {
-                    *flag = outcome[1] >= 1e38 || outcome[2] >= 2.0;
+                for point in (0..points).step_by(COLLECTED) {
+                    let mut parameters = self.parameters;
+                    let end = (point + COLLECTED).min(points);
+                    parameters.range = [0, count as u32, point as u32, end as u32];
+                    self.dispatch(Kernel::Collect, parameters, groups)?;
                 }
             }
+        }
+        let outcome: Vec<[f32; 4]> = self.read(OUTCOME, (16 * count * points) as u64)?;
+        for (flag, [found, error, contraction, _]) in diverging.iter_mut().zip(outcome) {
+            if found != FOUND {
+                return Err(self.unfinished());
+            }
+            // Neither is there for a truncated scheme.
+            *flag = error >= 1e38 || contraction >= 2.0;
         }
         Ok((self.read(GRADIENT, (4 * count * sites) as u64)?, diverging))
     }
@@ -431,12 +538,67 @@ mod tests {
     }
 
     #[test]
+    fn what_a_driver_leaves_undone_is_not_a_result() {
+        use crate::sorption::{Path, even_humidities, random_lattices};
+        let lattices = random_lattices(Shape::square(16, 16), 1, 0.7..0.8, 3).expect("sound");
+        let mut plan = SorptionPlan::new(Path::adsorption(&even_humidities(200, 1.0)));
+        for adapter in adapters() {
+            let choice = AdapterChoice::Index(adapter.index);
+            let backend = GpuBackend::new(choice, GpuOptions::default()).expect("opens");
+            for scheme in [Scheme::CONVERGED, Scheme::Truncated { iterations: 200 }] {
+                plan.scheme = scheme;
+                let want = isotherms(&backend, &lattices, &plan).expect("runs");
+                // Everything at once, which some software rasterisers cut short.
+                let mut run = Run::new(&backend, &lattices, &plan, false, None).expect("made");
+                run.most = [u32::MAX; 2];
+                let have = run.follow().and_then(|()| run.isotherms(false));
+                match have {
+                    Ok(have) => assert_eq!(have.filling, want.filling, "{}", adapter.name),
+                    Err(error) => {
+                        assert!(error.to_string().contains("before its work was done"), "{error}");
+                        assert!(error.remedy().contains("--device cpu"), "{}", error.remedy());
+                    }
+                }
+                // Points that no submission has reached.
+                let mut run =
+                    Run::new(&backend, &lattices, &plan, true, Some(false)).expect("made");
+                assert!(run.isotherms(false).is_err());
+                run.follow().expect("runs");
+                run.isotherms(false).expect("complete");
+                // A gradient of which nothing was computed.
+                let outcome: Vec<[f32; 4]> = run.read(OUTCOME, 16 * 200).expect("read");
+                assert!(outcome.iter().all(|[found, ..]| *found != FOUND));
+                // And one that is allowed too few rounds.
+                if scheme == Scheme::CONVERGED {
+                    run.most[1] = 1;
+                    assert!(run.backward(&[1.0; 200], false).is_err(), "{}", adapter.name);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn software_is_given_fewer_loop_turns_than_it_takes() {
+        for shape in [Shape::square(4, 4), Shape::square(20, 20), Shape::square(30, 30)] {
+            let spread = Spread::new(shape);
+            let [passes, rounds] = most_work(spread, true);
+            assert!(passes > 100 && (passes + 40) * spread.turns() < LOOP_TURNS);
+            assert!(rounds > passes && (rounds + 10) * spread.turns() < LOOP_TURNS);
+            assert!(most_work(spread, false)[0] > passes);
+        }
+        // Every lattice of up to 512 sites may make all its rounds of conjugate gradients.
+        let spread = Spread::new(Shape::square(16, 32));
+        assert!(most_work(spread, true)[1] >= 2 * 512 + 100);
+    }
+
+    #[test]
     fn gradients_are_charged_for_their_buffers() {
         use crate::sorption::{Path, even_humidities};
         let mut plan = SorptionPlan::new(Path::adsorption(&even_humidities(40, 1.0)));
         // Densities and cotangents and results of 40 points, and three arrays of 400 sites.
         let small = Shape::square(20, 20);
-        assert_eq!(gradient_bytes(small, &plan), 40 * (1600 + 4 + 16) + 3 * 1600);
+        let stand = 32;
+        assert_eq!(gradient_bytes(small, &plan), 40 * (1600 + 4 + 16) + 3 * 1600 + stand);
         plan.scheme = Scheme::PUBLISHED;
         assert_eq!(gradient_bytes(small, &plan), 40 * (1600 + 4 + 16) + 103 * 1600);
         // η, nine arrays and 100 iterations; densities of the path wait on the host.

@@ -30,6 +30,8 @@ pub(super) struct Pieces {
     backwards: bool,
     /// Units of work of a submission.
     budget: f64,
+    /// Iterations of the truncated scheme for a lattice in one submission at most.
+    most: u32,
     lattices: std::ops::Range<u32>,
     /// Points done for these lattices, iterations made of the next.
     done: u32,
@@ -50,11 +52,18 @@ impl Pieces {
             divisible: divisible && iterations > 0,
             backwards,
             budget,
+            most: u32::MAX,
             lattices,
             done: points,
             made: 0,
             last: 0.0,
         }
+    }
+
+    /// With at most so many passes over a lattice in one submission: iterations, and one for each
+    /// point that is kept. A single point whose iterations are not divisible stays whole.
+    pub fn at_most(self, passes: u32) -> Self {
+        Self { most: passes, ..self }
     }
 
     /// What a point of a lattice costs.
@@ -75,13 +84,17 @@ impl Pieces {
         }
         let lattices = f64::from(self.lattices.len() as u32);
         let fitting = self.budget / lattices;
-        let cut = self.divisible && (self.made > 0 || fitting < self.unit());
+        let whole = self.iterations.saturating_add(1) <= self.most;
+        let cut = self.divisible && (self.made > 0 || fitting < self.unit() || !whole);
         let (points, iterations) = if cut {
             // Pairs of iterations are one turn of the kernel's loop.
             let left = self.iterations - self.made;
-            (1, (fitting as u32 & !1).max(2).min(left))
+            (1, (fitting.min(f64::from(self.most) - 1.0) as u32 & !1).max(2).min(left))
         } else {
-            let points = (fitting / self.unit()) as u32;
+            let mut points = (fitting / self.unit()) as u32;
+            if self.iterations > 0 {
+                points = points.min(self.most / self.iterations.saturating_add(1));
+            }
             (points.clamp(1, self.points - self.done), self.iterations)
         };
         let range = match self.backwards {
@@ -155,6 +168,26 @@ mod tests {
         assert!(work.iter().all(|(_, made)| *made == 4_000_000_001));
         let mut first = Pieces::new(3, 2, 4_000_000_001, true, false);
         assert!(f64::from(first.piece().expect("a piece").iterations) * 3.0 <= FIRST_PASSES);
+    }
+
+    #[test]
+    fn a_submission_makes_no_more_passes_than_a_device_may_be_given() {
+        // However fast the device is.
+        for (iterations, divisible) in [(100, true), (5000, true), (100, false), (998, false)] {
+            let mut pieces = Pieces::new(70, 40, iterations, divisible, !divisible).at_most(999);
+            let mut made = 0;
+            while let Some(piece) = pieces.piece() {
+                let points = piece.points.len() as u32;
+                assert!(points * (piece.iterations + 1) <= 999, "{piece:?}");
+                made += piece.lattices.len() * (points * piece.iterations) as usize;
+                pieces.took(1e-9);
+            }
+            assert_eq!(made, 70 * 40 * iterations as usize);
+        }
+        // What cannot be cut here is cut by its kernel.
+        let mut whole = Pieces::new(1, 40, 5000, false, true).at_most(999);
+        let piece = whole.piece().expect("a piece");
+        assert_eq!((piece.points, piece.iterations), (39..40, 5000));
     }
 
     #[test]
