@@ -141,7 +141,7 @@ fn a_smaller_skin_leaves_no_old_list() {
     for backend in fast_backends() {
         let name = &backend.capabilities().name;
         let mut session = backend.molecular_dynamics(&structure, &wide).expect("starts");
-        let report = session.advance(40).expect("runs");
+        let report = session.advance(25).expect("runs");
         assert_eq!(report.rebuilds, 0, "{name}: the list is to be old");
         let state = session.checkpoint().expect("reads");
         let mut next = backend.resume(&structure, &narrow, &state).expect("resumes");

@@ -6,7 +6,6 @@ use plotters::coord::ranged1d::{
     AsRangedCoord, BoldPoints, DefaultFormatting, KeyPointHint, Ranged,
 };
 use plotters::coord::types::RangedCoordf64;
-use plotters::prelude::{IntoLogRange, LogCoord};
 
 /// Numbers on an axis at most, about.
 const MOST: usize = 11;
@@ -48,8 +47,7 @@ impl<R: Ranged<ValueType = f64>> Ranged for Axis<R> {
 pub(super) fn ticks(low: f64, high: f64, log: bool, whole: bool) -> Vec<f64> {
     let linear = || RangedCoordf64::from(low..high).key_points(BoldPoints(MOST));
     if log {
-        let powers = LogCoord::from((low..high).log_scale()).key_points(BoldPoints(MOST));
-        let powers: Vec<f64> = powers.into_iter().filter(|v| (low..=high).contains(v)).collect();
+        let powers = powers_of_ten(low, high);
         if powers.len() >= FEWEST {
             return powers;
         }
@@ -63,6 +61,17 @@ pub(super) fn ticks(low: f64, high: f64, log: bool, whole: bool) -> Vec<f64> {
     let first = (low / step).ceil() as i64;
     let last = (high / step).floor() as i64;
     (first..=last).map(|k| k as f64 * step).collect()
+}
+
+/// Powers of ten; every second, third, … where there are many.
+fn powers_of_ten(low: f64, high: f64) -> Vec<f64> {
+    let (first, last) = (low.log10().ceil() as i32, high.log10().floor() as i32);
+    let every = ((last - first + 1).max(1) as usize).div_ceil(MOST);
+    (first..=last)
+        .step_by(every)
+        .map(|k| 10f64.powi(k))
+        .filter(|v| (low..=high).contains(v))
+        .collect()
 }
 
 /// 1, 2 and 5 times powers of ten.
@@ -87,6 +96,7 @@ mod tests {
     #[test]
     fn short_logarithmic_axes_have_numbers() {
         assert_eq!(ticks(0.5, 2000.0, true, false), [1.0, 10.0, 100.0, 1000.0]);
+        assert!((8..=MOST).contains(&ticks(1e-30, 1e30, true, false).len()));
         assert_eq!(ticks(0.9, 30.0, true, false), [1.0, 2.0, 5.0, 10.0, 20.0]);
         let narrow = ticks(2.1, 2.9, true, false);
         assert!(narrow.len() >= FEWEST && narrow.iter().all(|v| (2.1..=2.9).contains(v)));

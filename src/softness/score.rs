@@ -417,8 +417,8 @@ mod tests {
     }
 
     /// 150 atoms of one glass at two moments, features and classes drawn independently.
-    fn noise() -> Collected {
-        let stream = RandomStream::new(8, Stream::Sampling);
+    fn noise(seed: u64) -> Collected {
+        let stream = RandomStream::new(seed, Stream::Sampling);
         let n = 150;
         let species = vec![Species { name: "Na".into(), mass: None }];
         let cell = SimulationBox::cubic(30.0).expect("a box");
@@ -449,7 +449,7 @@ mod tests {
 
     #[test]
     fn noise_of_a_single_glass_is_not_learned() {
-        let collected = noise();
+        let collected = noise(8);
         let learning = LearningSettings::default();
         let samples = collected.samples().expect("fits");
         let area = |held_out: &HeldOut| {
@@ -466,7 +466,7 @@ mod tests {
         let found = score(&samples, &learning).expect("divisions").balanced_accuracy;
         assert!((0.4..0.6).contains(&found.value), "{found:?}");
         // A class of a single atom is in one fifth only, without which there is nothing to learn.
-        let mut rare = noise();
+        let mut rare = noise(8);
         for set in &mut rare.sets {
             set.mobile = (0..150).map(|i| i == 7).collect();
         }
@@ -475,21 +475,26 @@ mod tests {
 
     #[test]
     fn fewer_features_of_noise_know_nothing_of_the_test() {
-        let mut collected = noise();
-        collected.sets.truncate(1);
-        let samples = collected.samples().expect("fits");
-        let found = fewer(&samples, &LearningSettings::default(), 1).expect("fewer");
-        let counts: Vec<usize> = found.iter().map(|b| b.features).collect();
-        assert_eq!(counts[..3], [40, 20, 19]);
-        assert_eq!((counts.len(), counts[counts.len() - 1]), (21, 1));
-        // Those of most weight for all atoms, the test among them, would be right in some 60 %.
-        let accuracy = found.iter().map(|b| b.score.balanced_accuracy.value).sum::<f64>() / 21.0;
-        assert!((0.43..0.555).contains(&accuracy), "{accuracy}");
+        let mut sum = 0.0;
+        for seed in 0..8 {
+            let mut collected = noise(seed);
+            collected.sets.truncate(1);
+            let samples = collected.samples().expect("fits");
+            let found = fewer(&samples, &LearningSettings::default(), 1).expect("fewer");
+            let counts: Vec<usize> = found.iter().map(|b| b.features).collect();
+            assert_eq!(counts[..3], [40, 20, 19]);
+            assert_eq!((counts.len(), counts[counts.len() - 1]), (21, 1));
+            sum += found.iter().map(|b| b.score.balanced_accuracy.value).sum::<f64>() / 21.0;
+        }
+        // Samples of 150 atoms scatter by 0.04. Those features that have most weight for all atoms,
+        // the test among them, would be right in some 60 %.
+        let accuracy = sum / 8.0;
+        assert!((0.45..0.545).contains(&accuracy), "{accuracy}");
     }
 
     #[test]
     fn glasses_that_nothing_was_learned_from_have_the_common_plane() {
-        let mut collected = noise();
+        let mut collected = noise(8);
         collected.sets[1].glass = 1;
         let learning = LearningSettings::default();
         let samples = collected.samples().expect("fits");
@@ -502,7 +507,7 @@ mod tests {
         assert_eq!(held_out.softness(&other, 40, Convention::Distance), by_common);
         assert_ne!(held_out.softness(&collected.sets[0], 40, Convention::Distance), by_common);
         // With one glass learned from, another is not divided into its fifths.
-        let single = HeldOut::new(&noise(), &learning, 1, common).expect("fifths");
+        let single = HeldOut::new(&noise(8), &learning, 1, common).expect("fifths");
         assert_eq!(single.planes.len(), 5);
         assert_eq!(single.softness(&other, 40, Convention::Distance), by_common);
         // Glasses without atoms come last and do not count.

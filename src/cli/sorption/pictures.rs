@@ -147,8 +147,9 @@ mod tests {
         let up = branch("scan_up", vec![1.0, 0.5, 0.3, 0.5, 1.0]);
         let whole = branch("adsorption", vec![0.25, 0.5, 1.0]);
         assert_eq!([down.turning(), up.turning(), whole.turning()], [2, 2, 0]);
+        // Markers have a radius of three, what stands in the legend has another.
         let markers = |branches: &[Branch]| {
-            isotherm(branches, 0).svg().expect("drawn").matches("<circle").count()
+            isotherm(branches, 0).svg().expect("drawn").matches("r=\"3\"").count()
         };
         // A marker at each turning, none on a whole branch unless it is a single point.
         assert_eq!(markers(&[whole, down, up]), 2);
