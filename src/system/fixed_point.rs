@@ -43,17 +43,12 @@ pub fn fixed_difference(a: FixedPosition, b: FixedPosition) -> [i32; 3] {
 }
 
 /// Moves a fixed-point coordinate by a signed amount; returns the change of the image counter.
-#[inline]
+#[inline(always)]
 pub(crate) fn advance_fixed(u: &mut u32, by: i32) -> i32 {
-    let (moved, wrapped) = u.overflowing_add_signed(by);
-    *u = moved;
-    if !wrapped {
-        0
-    } else if by > 0 {
-        1
-    } else {
-        -1
-    }
+    let before = *u;
+    *u = before.wrapping_add_signed(by);
+    // Without branches, for loops over lanes.
+    i32::from(by > 0 && *u < before) - i32::from(by < 0 && *u > before)
 }
 
 #[cfg(test)]

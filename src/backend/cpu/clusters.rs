@@ -190,21 +190,22 @@ impl ClusterOrder {
 /// A j-cluster in the list of an i-cluster.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Entry {
-    /// Index of the j-cluster.
     pub cluster: u32,
     /// Its place in the block's force buffer.
     pub local: u32,
-    /// Bit 0: the first two atoms of the i-cluster have partners there; bit 1: the second two.
-    pub sides: u32,
 }
+
+/// The order of an i-cluster's entries: partners of its first two atoms only, of both pairs, of
+/// the second two only, so that each pair of atoms has one range.
+const ORDER_OF_SIDES: [u8; 4] = [0, 0, 2, 1];
 
 /// A fixed share of the i-clusters with their lists.
 #[derive(Debug, Default)]
 pub(super) struct Block {
     /// First i-cluster.
     pub first: u32,
-    /// Start of each i-cluster's entries, and the end.
-    pub starts: Vec<u32>,
+    /// Where the entries of each i-cluster's first and second two atoms lie; the ranges overlap.
+    pub ranges: Vec<[[u32; 2]; 2]>,
     /// Places of the i-clusters' own j-clusters in the force buffer.
     pub own: Vec<u32>,
     /// The lists.
@@ -347,6 +348,7 @@ pub(super) fn list_block<L: Lanes>(
     stamp: u32,
 ) -> Block {
     let mut block = Block { first, ..Block::default() };
+    let mut found: Vec<(u8, Entry)> = Vec::new();
     let mut place = |cluster: u32, touched: &mut Vec<u32>| {
         let (seen, local) = &mut stamps[cluster as usize];
         if *seen != stamp {
@@ -357,10 +359,11 @@ pub(super) fn list_block<L: Lanes>(
     };
     for ci in first..last {
         let own = ci / 2;
-        block.starts.push(block.entries.len() as u32);
+        let start = block.entries.len() as u32;
         block.own.push(place(own, &mut block.touched));
         let half = (ci % 2) as usize;
         if order.atoms[own as usize][half * HALF] == PADDING {
+            block.ranges.push([[start; 2]; 2]);
             continue;
         }
         let home = &clusters[own as usize];
@@ -386,17 +389,20 @@ pub(super) fn list_block<L: Lanes>(
                     };
                     if sides != 0 {
                         let local = place(cj as u32, &mut block.touched);
-                        block.entries.push(Entry { cluster: cj as u32, local, sides });
+                        let entry = Entry { cluster: cj as u32, local };
+                        found.push((ORDER_OF_SIDES[sides as usize], entry));
                     }
                 }
             }
         }
-        // By sides, so that the kernel's branches on them are predicted; a stable sort keeps the
-        // order a function of the positions.
-        let start = block.starts[block.starts.len() - 1] as usize;
-        block.entries[start..].sort_by_key(|entry| entry.sides);
+        // A stable sort keeps the order a function of the positions.
+        found.sort_by_key(|&(order, _)| order);
+        let first = found.partition_point(|&(order, _)| order < 2) as u32;
+        let second = found.partition_point(|&(order, _)| order < 1) as u32;
+        let end = start + found.len() as u32;
+        block.ranges.push([[start, start + first], [start + second, end]]);
+        block.entries.extend(found.drain(..).map(|(_, entry)| entry));
     }
-    block.starts.push(block.entries.len() as u32);
     block
 }
 
@@ -464,16 +470,17 @@ fn sides_within<L: Lanes, const TRICLINIC: bool>(
 }
 
 impl PairList {
-    /// i-clusters in a block: small systems still make enough blocks for all cores, large ones
-    /// few enough that their halos stay small beside them.
+    /// i-clusters in a block: as many as keep the clusters around them few beside them, with
+    /// enough blocks for all cores (16 of 3000 atoms, 45 of 24,000, 290 of a million).
     pub fn block_size(clusters: usize) -> usize {
-        (2 * clusters).div_ceil(16).clamp(24, 1024)
+        let halves = 2 * clusters;
+        (3 * halves).isqrt().clamp(24, 1024)
     }
 
     /// Bytes of the list.
     pub fn bytes(&self) -> usize {
         let block = |b: &Block| {
-            size_of_val(b.starts.as_slice())
+            size_of_val(b.ranges.as_slice())
                 + size_of_val(b.own.as_slice())
                 + size_of_val(b.entries.as_slice())
                 + size_of_val(b.touched.as_slice())

@@ -4,6 +4,7 @@ use rayon::prelude::*;
 
 use super::clusters::{Cluster, PairList};
 use super::kernel::ClusterForces;
+use super::level::{Level, Task};
 use super::simd::CLUSTER;
 use crate::system::{FIXED_ONE, SimulationBox, advance_fixed};
 
@@ -20,6 +21,8 @@ pub(super) struct Motion {
     pub velocities: [[f64; CLUSTER]; 3],
     /// Mass times the unit of mass·velocity².
     pub mass: [f64; CLUSTER],
+    /// Its inverse, 0 for padding.
+    pub inverse_mass: [f64; CLUSTER],
     pub images: [[i32; CLUSTER]; 3],
     pub forces: ClusterForces,
     /// Fractions at the last rebuild.
@@ -30,47 +33,88 @@ impl Motion {
     pub const EMPTY: Self = Self {
         velocities: [[0.0; CLUSTER]; 3],
         mass: [0.0; CLUSTER],
+        inverse_mass: [0.0; CLUSTER],
         images: [[0; CLUSTER]; 3],
         forces: [[0.0; CLUSTER]; 3],
         listed: [[0; CLUSTER]; 3],
     };
 }
 
-/// How far atoms went.
+/// How far atoms went, slot by slot of all clusters; padding stays where it is.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Moved {
-    /// Largest squared distance from the position at the last rebuild.
-    pub from_list2: f64,
-    /// Largest squared distance in this move; NaN if any is.
-    pub step2: f64,
+    from_list2: [f64; CLUSTER],
+    step2: [f64; CLUSTER],
 }
 
-/// Runs `work` on every cluster and combines the results of chunks in order.
-fn over_clusters<T: Send + Sync + Copy>(
-    clusters: &mut [Cluster],
-    motions: &mut [Motion],
-    start: T,
-    work: impl Fn(usize, &mut Cluster, &mut Motion, T) -> T + Sync,
-    join: impl Fn(T, T) -> T,
-) -> T {
-    let chunk = |(n, (clusters, motions)): (usize, (&mut [Cluster], &mut [Motion]))| {
-        let mut sum = start;
-        for (k, (c, m)) in clusters.iter_mut().zip(motions).enumerate() {
-            sum = work(n * CHUNK + k, c, m, sum);
+impl Moved {
+    /// Largest squared distance from the position at the last rebuild.
+    pub fn from_list2(self) -> f64 {
+        self.from_list2.into_iter().fold(0.0, f64::max)
+    }
+
+    /// Largest squared distance in this move; NaN if any is.
+    pub fn step2(self) -> f64 {
+        self.step2.into_iter().fold(0.0, larger)
+    }
+}
+
+/// The larger, or NaN if there is one, which `max` would drop.
+#[inline(always)]
+fn larger(a: f64, b: f64) -> f64 {
+    if b <= a || a.is_nan() { a } else { b }
+}
+
+/// A loop over all clusters that sums something up.
+trait Sweep: Sync {
+    type Sum: Copy + Default + Send;
+    /// What it does to cluster `n`, and adds to the sum.
+    fn visit(&self, n: usize, cluster: &mut Cluster, motion: &mut Motion, sum: &mut Self::Sum);
+    fn join(a: Self::Sum, b: Self::Sum) -> Self::Sum;
+}
+
+/// A share of a sweep, compiled for the instruction set.
+struct Chunk<'a, S> {
+    sweep: &'a S,
+    first: usize,
+    clusters: &'a mut [Cluster],
+    motions: &'a mut [Motion],
+}
+
+impl<S: Sweep> Task for Chunk<'_, S> {
+    type Output = S::Sum;
+
+    #[inline(always)]
+    fn run<const FMA: bool>(self) -> S::Sum {
+        let mut sum = S::Sum::default();
+        for k in 0..self.clusters.len() {
+            let (cluster, motion) = (&mut self.clusters[k], &mut self.motions[k]);
+            self.sweep.visit(self.first + k, cluster, motion, &mut sum);
         }
         sum
-    };
+    }
+}
+
+/// Sweeps over every cluster and joins the sums of chunks in order.
+fn over_clusters<S: Sweep>(
+    level: Level,
+    clusters: &mut [Cluster],
+    motions: &mut [Motion],
+    sweep: &S,
+) -> S::Sum {
+    let chunk =
+        |(n, (clusters, motions))| level.run(Chunk { sweep, first: n * CHUNK, clusters, motions });
     if clusters.len() < PARALLEL_FROM {
         let chunks = clusters.chunks_mut(CHUNK).zip(motions.chunks_mut(CHUNK)).enumerate();
-        chunks.map(chunk).fold(start, join)
+        chunks.map(chunk).fold(S::Sum::default(), S::join)
     } else {
-        let partial: Vec<T> = clusters
+        let partial: Vec<S::Sum> = clusters
             .par_chunks_mut(CHUNK)
             .zip(motions.par_chunks_mut(CHUNK))
             .enumerate()
             .map(chunk)
             .collect();
-        partial.into_iter().fold(start, join)
+        partial.into_iter().fold(S::Sum::default(), S::join)
     }
 }
 
@@ -98,74 +142,41 @@ impl Drift {
         let fz = d[2] * self.inverse_lengths[2];
         let fy = (d[1] - yz * fz) * self.inverse_lengths[1];
         let fx = (d[0] - xy * fy - xz * fz) * self.inverse_lengths[0];
-        [fx, fy, fz].map(round_to_i32)
+        [round_to_i32(fx), round_to_i32(fy), round_to_i32(fz)]
     }
 
     #[inline(always)]
     fn length2(self, u: [i32; 3]) -> f64 {
         let [xy, xz, yz] = self.tilts;
-        let [fx, fy, fz] = u.map(f64::from);
+        let [fx, fy, fz] = [f64::from(u[0]), f64::from(u[1]), f64::from(u[2])];
         let x = self.lengths[0] * fx + xy * fy + xz * fz;
         let y = self.lengths[1] * fy + yz * fz;
         let z = self.lengths[2] * fz;
         x * x + y * y + z * z
     }
 
-    /// v → scale·v + ½Δt f/m (if `half_step` is not 0), then r → r + `time`·v.
-    pub fn kick_and_drift(
-        self,
-        clusters: &mut [Cluster],
-        motions: &mut [Motion],
-        half_step: f64,
-        time: f64,
-        cap: Option<f64>,
-    ) -> Moved {
-        over_clusters(
-            clusters,
-            motions,
-            Moved::default(),
-            |_, cluster, motion, moved| {
-                kick(motion, half_step);
-                if let Some(fastest) = cap {
-                    limit_speed(motion, fastest);
-                }
-                self.drift(cluster, motion, time, moved)
-            },
-            farther,
-        )
-    }
-
     #[inline(always)]
-    fn drift(
-        self,
-        cluster: &mut Cluster,
-        motion: &mut Motion,
-        time: f64,
-        mut moved: Moved,
-    ) -> Moved {
-        let mut from_list = [0.0; CLUSTER];
-        let mut step = [0.0; CLUSTER];
+    fn drift(self, cluster: &mut Cluster, motion: &mut Motion, time: f64, moved: &mut Moved) {
+        let mut by = [[0; CLUSTER]; 3];
         for a in 0..CLUSTER {
-            let d = [0, 1, 2].map(|k| time * motion.velocities[k][a]);
-            step[a] = d[0] * d[0] + d[1] * d[1] + d[2] * d[2];
-            let by = self.to_fixed(d);
-            for k in 0..3 {
-                motion.images[k][a] += advance_fixed(&mut cluster.fractions[k][a], by[k]);
-            }
-            let away =
-                [0, 1, 2].map(|k| cluster.fractions[k][a].wrapping_sub(motion.listed[k][a]) as i32);
-            from_list[a] = self.length2(away);
+            let v = &motion.velocities;
+            let d = [time * v[0][a], time * v[1][a], time * v[2][a]];
+            let step2 = d[0] * d[0] + d[1] * d[1] + d[2] * d[2];
+            moved.step2[a] = larger(moved.step2[a], step2);
+            let to = self.to_fixed(d);
+            (by[0][a], by[1][a], by[2][a]) = (to[0], to[1], to[2]);
         }
-        for a in 0..CLUSTER {
-            if motion.mass[a] > 0.0 {
-                moved.from_list2 = moved.from_list2.max(from_list[a]);
-                // `!(x <= y)` keeps NaN, which `max` would drop.
-                if !(step[a] <= moved.step2) {
-                    moved.step2 = step[a];
-                }
+        let mut away = [[0; CLUSTER]; 3];
+        for k in 0..3 {
+            for a in 0..CLUSTER {
+                motion.images[k][a] += advance_fixed(&mut cluster.fractions[k][a], by[k][a]);
+                away[k][a] = cluster.fractions[k][a].wrapping_sub(motion.listed[k][a]) as i32;
             }
         }
-        moved
+        for a in 0..CLUSTER {
+            let from_list2 = self.length2([away[0][a], away[1][a], away[2][a]]);
+            moved.from_list2[a] = moved.from_list2[a].max(from_list2);
+        }
     }
 
     /// Largest squared distance from the positions at the last rebuild.
@@ -184,10 +195,40 @@ impl Drift {
     }
 }
 
-fn farther(a: Moved, b: Moved) -> Moved {
-    Moved {
-        from_list2: a.from_list2.max(b.from_list2),
-        step2: if b.step2 <= a.step2 || a.step2.is_nan() { a.step2 } else { b.step2 },
+/// v → v + ½Δt f/m (if `half_step` is not 0), then r → r + `time`·v, no faster than `cap`.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct KickAndDrift {
+    pub drift: Drift,
+    pub half_step: f64,
+    pub time: f64,
+    pub cap: Option<f64>,
+}
+
+impl KickAndDrift {
+    pub fn run(self, level: Level, clusters: &mut [Cluster], motions: &mut [Motion]) -> Moved {
+        over_clusters(level, clusters, motions, &self)
+    }
+}
+
+impl Sweep for KickAndDrift {
+    type Sum = Moved;
+
+    #[inline(always)]
+    fn visit(&self, _: usize, cluster: &mut Cluster, motion: &mut Motion, moved: &mut Moved) {
+        kick(motion, self.half_step);
+        if let Some(fastest) = self.cap {
+            limit_speed(motion, fastest);
+        }
+        self.drift.drift(cluster, motion, self.time, moved);
+    }
+
+    fn join(a: Moved, b: Moved) -> Moved {
+        let mut farther = a;
+        for k in 0..CLUSTER {
+            farther.from_list2[k] = a.from_list2[k].max(b.from_list2[k]);
+            farther.step2[k] = larger(a.step2[k], b.step2[k]);
+        }
+        farther
     }
 }
 
@@ -204,9 +245,7 @@ fn kick(motion: &mut Motion, half_step: f64) {
     for k in 0..3 {
         for a in 0..CLUSTER {
             let force = f64::from(motion.forces[k][a]);
-            let m = motion.mass[a];
-            let gain = if m > 0.0 { half_step * force / m } else { 0.0 };
-            motion.velocities[k][a] += gain;
+            motion.velocities[k][a] += half_step * force * motion.inverse_mass[a];
         }
     }
 }
@@ -258,58 +297,98 @@ pub(super) fn collect_forces(
     sum
 }
 
+/// Collects forces, then v → v + ½Δt f/m.
+struct CollectAndKick<'a> {
+    list: &'a PairList,
+    buffers: &'a [Vec<ClusterForces>],
+    half_step: f64,
+}
+
+impl Sweep for CollectAndKick<'_> {
+    type Sum = f64;
+
+    #[inline(always)]
+    fn visit(&self, n: usize, _: &mut Cluster, motion: &mut Motion, sum: &mut f64) {
+        motion.forces = collect_forces(self.list, self.buffers, n);
+        kick(motion, self.half_step);
+        *sum = add_twice_kinetic(motion, *sum);
+    }
+
+    fn join(a: f64, b: f64) -> f64 {
+        a + b
+    }
+}
+
 /// Collects forces, then v → v + ½Δt f/m; returns Σ m v².
 pub(super) fn collect_and_kick(
+    level: Level,
     clusters: &mut [Cluster],
     motions: &mut [Motion],
     list: &PairList,
     buffers: &[Vec<ClusterForces>],
     half_step: f64,
 ) -> f64 {
-    over_clusters(
-        clusters,
-        motions,
-        0.0,
-        |n, _, motion, sum| {
-            motion.forces = collect_forces(list, buffers, n);
-            kick(motion, half_step);
-            add_twice_kinetic(motion, sum)
-        },
-        |a, b| a + b,
-    )
+    over_clusters(level, clusters, motions, &CollectAndKick { list, buffers, half_step })
+}
+
+/// v → factor·v.
+struct Scale(f64);
+
+impl Sweep for Scale {
+    type Sum = f64;
+
+    #[inline(always)]
+    fn visit(&self, _: usize, _: &mut Cluster, motion: &mut Motion, sum: &mut f64) {
+        if self.0 != 1.0 {
+            for k in 0..3 {
+                for a in 0..CLUSTER {
+                    motion.velocities[k][a] *= self.0;
+                }
+            }
+        }
+        *sum = add_twice_kinetic(motion, *sum);
+    }
+
+    fn join(a: f64, b: f64) -> f64 {
+        a + b
+    }
 }
 
 /// v → factor·v; returns Σ m v².
-pub(super) fn scale(clusters: &mut [Cluster], motions: &mut [Motion], factor: f64) -> f64 {
-    over_clusters(
-        clusters,
-        motions,
-        0.0,
-        |_, _, motion, sum| {
-            if factor != 1.0 {
-                motion.velocities = motion.velocities.map(|row| row.map(|v| v * factor));
-            }
-            add_twice_kinetic(motion, sum)
-        },
-        |a, b| a + b,
-    )
+pub(super) fn scale(
+    level: Level,
+    clusters: &mut [Cluster],
+    motions: &mut [Motion],
+    factor: f64,
+) -> f64 {
+    over_clusters(level, clusters, motions, &Scale(factor))
+}
+
+/// v → change(cluster, v).
+struct Change<F>(F);
+
+impl<F: Fn(usize, &mut Motion) + Sync> Sweep for Change<F> {
+    /// Σ m v² before and after.
+    type Sum = [f64; 2];
+
+    #[inline(always)]
+    fn visit(&self, n: usize, _: &mut Cluster, motion: &mut Motion, sum: &mut [f64; 2]) {
+        sum[0] = add_twice_kinetic(motion, sum[0]);
+        (self.0)(n, motion);
+        sum[1] = add_twice_kinetic(motion, sum[1]);
+    }
+
+    fn join(a: [f64; 2], b: [f64; 2]) -> [f64; 2] {
+        [a[0] + b[0], a[1] + b[1]]
+    }
 }
 
 /// v → change(cluster, v); returns Σ m v² before and after.
 pub(super) fn change_velocities(
+    level: Level,
     clusters: &mut [Cluster],
     motions: &mut [Motion],
     change: impl Fn(usize, &mut Motion) + Sync,
 ) -> [f64; 2] {
-    over_clusters(
-        clusters,
-        motions,
-        [0.0; 2],
-        |n, _, motion, [before, after]| {
-            let before = add_twice_kinetic(motion, before);
-            change(n, motion);
-            [before, add_twice_kinetic(motion, after)]
-        },
-        |a, b| [a[0] + b[0], a[1] + b[1]],
-    )
+    over_clusters(level, clusters, motions, &Change(change))
 }

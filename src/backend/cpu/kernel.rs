@@ -1,6 +1,12 @@
 //! The pair kernel: half a cluster against the clusters of its list.
+//!
+//! Of ten lanes that a list of clusters fills, three hold a pair within the cutoff. So a vector of
+//! i-atoms goes through its list in three passes: separations, of which those in reach are packed
+//! densely ([`find`]); the potential, on full vectors ([`evaluate`]); forces, spread back to the
+//! lanes they came from ([`apply`]). Only the first and the last, a third of the arithmetic, pay
+//! for lanes out of reach, and no branch depends on which they are.
 
-use super::clusters::{Block, Cluster, HALF, load_cluster, separation, square};
+use super::clusters::{Block, Cluster, Entry, HALF, load_cluster, separation, square};
 use super::simd::{CLUSTER, Lanes};
 use crate::potential::{
     Damping, DampingFit, Distance, PairForm, Parameters, ROW_TAIL, SMALLEST_R2, Term, coulomb_term,
@@ -24,6 +30,7 @@ pub(super) struct KernelInput {
     pub cubics: Vec<[f32; 4]>,
     /// Box matrix over 2³².
     pub matrix: [f32; 6],
+    pub triclinic: bool,
     pub damping: Option<DampingFit>,
     /// A squared distance beyond every cutoff.
     pub out_of_reach2: f32,
@@ -234,11 +241,53 @@ impl<'a, L: Lanes> Rows<'a, L> {
     }
 }
 
-/// A j-cluster in registers.
-struct Column<L: Lanes> {
-    fractions: [L::Int; 3],
-    index: L::Int,
-    diameters: L,
+/// Entries taken through the passes at once. Two atoms of a glass have some thirty.
+const BATCH: usize = 64;
+
+/// Lanes of the widest vector.
+const WIDEST: usize = 2 * CLUSTER;
+
+/// Room for the packed pairs of a batch, and a vector behind them.
+const PACKED: usize = (BATCH + 1) * WIDEST;
+
+/// What one vector of i-atoms has found in a batch.
+#[derive(Clone)]
+struct Found {
+    /// Vectors with a pair in reach, and pairs in all of them.
+    vectors: usize,
+    pairs: usize,
+    /// Of each vector: separations by axis, as many lanes as it has.
+    separations: [f32; 3 * BATCH * WIDEST],
+    /// Of each vector: lanes in reach, the j-cluster's place among forces.
+    marks: [[u32; 2]; BATCH],
+    /// Of each pair: r², which [`evaluate`] turns into force over distance.
+    packed: [f32; PACKED],
+    /// Index for [`Lanes::lookup`].
+    index: [u32; PACKED],
+    /// Both diameters, where the form reads them.
+    diameters: [[f32; PACKED]; 2],
+}
+
+/// Memory of the passes, one for each thread.
+pub(super) struct Scratch {
+    found: Vec<Found>,
+    /// Forces on j-clusters, lane by lane, where a vector has more lanes than a cluster.
+    columns: Vec<[f32; 3 * WIDEST]>,
+}
+
+impl Scratch {
+    pub fn new() -> Self {
+        let found = Found {
+            vectors: 0,
+            pairs: 0,
+            separations: [0.0; 3 * BATCH * WIDEST],
+            marks: [[0; 2]; BATCH],
+            packed: [0.0; PACKED],
+            index: [0; PACKED],
+            diameters: [[0.0; PACKED]; 2],
+        };
+        Self { found: vec![found; HALF], columns: Vec::new() }
+    }
 }
 
 /// Energy and virial of an i-cluster, lane by lane.
@@ -247,156 +296,241 @@ struct LaneSums<L> {
     virial: [L; 6],
 }
 
-/// Forces of one vector of i-atoms against a j-cluster. `within` masks lanes that count, where
-/// not all do.
+/// Separations of the atoms of these clusters from a vector of i-atoms, and the pairs in reach.
+/// `diagonal` are the lanes that count against the cluster `own`.
 #[inline(always)]
-fn interact<L: Lanes, W: Law, const TERMS: usize, const TRICLINIC: bool, const ENERGY: bool>(
+fn find<L: Lanes, W: Law, const TRICLINIC: bool>(
+    input: &KernelInput,
+    rows: &Rows<'_, L>,
+    entries: &[Entry],
+    own: usize,
+    diagonal: u32,
+    found: &mut Found,
+) {
+    assert!(entries.len() <= BATCH);
+    let reach2 = L::constant(f64::from(input.reach2));
+    let (mut vectors, mut pairs) = (0, 0);
+    for entry in entries {
+        let cj = entry.cluster as usize;
+        debug_assert!(cj < input.clusters.len());
+        // SAFETY: lists are made of the clusters there are. A check is a tenth of this loop.
+        let other = unsafe { input.clusters.get_unchecked(cj) };
+        let column = load_cluster::<L>(other);
+        let d = separation::<L, TRICLINIC>(&column, &rows.fractions, &input.matrix);
+        let r2 = square(&d);
+        let counting = if cj == own { diagonal } else { u32::MAX };
+        let bits = L::bits(r2.less(reach2)) & counting;
+        let index = L::pack_int(L::lookup_index(&other.species), bits);
+        debug_assert!(vectors < BATCH && pairs <= PACKED - WIDEST);
+        // Written whether in reach or not, and written over if not: which it is cannot be
+        // predicted.
+        // SAFETY: there are at most BATCH entries, and no more pairs than lanes in each.
+        unsafe {
+            let separations = found.separations.as_mut_ptr().add(3 * L::WIDTH * vectors);
+            d[0].store(separations);
+            d[1].store(separations.add(L::WIDTH));
+            d[2].store(separations.add(2 * L::WIDTH));
+            *found.marks.get_unchecked_mut(vectors) = [bits, entry.local];
+            r2.pack(bits).store(found.packed.as_mut_ptr().add(pairs));
+            L::store_int(index, found.index.as_mut_ptr().add(pairs));
+            if W::USES_DIAMETERS {
+                rows.diameters.pack(bits).store(found.diameters[0].as_mut_ptr().add(pairs));
+                let column = L::cluster(&input.diameters[cj]);
+                column.pack(bits).store(found.diameters[1].as_mut_ptr().add(pairs));
+            }
+        }
+        vectors += usize::from(bits != 0);
+        pairs += bits.count_ones() as usize;
+    }
+    // The last vector of pairs is filled up with lanes beyond every cutoff.
+    let beyond = L::constant(f64::from(input.out_of_reach2));
+    // SAFETY: `packed` has a vector more than the pairs of all entries.
+    unsafe { beyond.store(found.packed.as_mut_ptr().add(pairs)) };
+    (found.vectors, found.pairs) = (vectors, pairs);
+}
+
+/// The potential of the pairs found: their r² become forces over distance.
+#[inline(always)]
+fn evaluate<L: Lanes, W: Law, const TERMS: usize, const ENERGY: bool>(
     input: &KernelInput,
     fitted: &Fitted<TERMS>,
     rows: &Rows<'_, L>,
-    column: &Column<L>,
-    within: Option<u32>,
-    on_rows: &mut [L; 3],
-    on_column: &mut [L; 3],
-    sums: &mut LaneSums<L>,
-    splice_visits: &mut u64,
-) {
-    let d = separation::<L, TRICLINIC>(&rows.fractions, &column.fractions, &input.matrix);
-    let mut r2 = square(&d).at_least(L::constant(SMALLEST_R2));
-    if let Some(bits) = within {
-        // Lanes that do not count go out of reach, not into the splice.
-        let far = L::constant(f64::from(input.out_of_reach2));
-        r2 = L::select(L::mask_of_bits(bits), r2, far);
-    }
-    // A quarter of the vectors have no pair within reach: their lists are made for atoms that move.
-    if L::count(r2.less(L::constant(f64::from(input.reach2)))) == 0 {
-        return;
-    }
-    let distance = L::distance(r2);
-    let parameters = Lookup {
-        tables: rows.tables,
-        index: column.index,
-        diameters: [rows.diameters, column.diameters],
-        cubics: &input.cubics,
-    };
-    let mut term = W::short_range(&parameters, &distance);
-    if TERMS > 0 {
-        let cutoff2 = L::constant(f64::from(input.coulomb_cutoff2));
-        let qq = parameters.get(W::PARAMETERS - 1);
-        let coulomb = coulomb_term(qq, &distance, fitted).masked(r2.less(cutoff2));
-        term.energy = term.energy + coulomb.energy;
-        term.virial = term.virial + coulomb.virial;
-    }
-    if let Some(parameter) = W::RARE_BELOW {
-        *splice_visits += u64::from(L::count(r2.less(parameters.get(parameter))));
-    }
-    let force = term.virial * (distance.inverse * distance.inverse);
-    for k in 0..3 {
-        on_rows[k] = force.mul_add(d[k], on_rows[k]);
-        on_column[k] = force.mul_add(d[k], on_column[k]);
-    }
-    if ENERGY {
-        sums.energy = sums.energy + term.energy;
-        for (w, (a, b)) in
-            sums.virial.iter_mut().zip([(0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1)])
-        {
-            *w = (force * d[a]).mul_add(d[b], *w);
+    found: &mut Found,
+    energy: &mut L,
+) -> u64 {
+    let mut splice_visits = 0;
+    let none = L::constant(0.0);
+    for at in (0..found.pairs).step_by(L::WIDTH) {
+        debug_assert!(at + L::WIDTH <= PACKED);
+        // SAFETY: `find` left a vector of room behind the pairs.
+        let (r2, index, diameters) = unsafe {
+            (
+                L::load(found.packed.as_ptr().add(at)),
+                L::load_int(found.index.as_ptr().add(at)),
+                if W::USES_DIAMETERS {
+                    [
+                        L::load(found.diameters[0].as_ptr().add(at)),
+                        L::load(found.diameters[1].as_ptr().add(at)),
+                    ]
+                } else {
+                    [none, none]
+                },
+            )
+        };
+        let r2 = r2.at_least(L::constant(SMALLEST_R2));
+        let distance = L::distance(r2);
+        let parameters = Lookup { tables: rows.tables, index, diameters, cubics: &input.cubics };
+        let mut term = W::short_range(&parameters, &distance);
+        if TERMS > 0 {
+            let cutoff2 = L::constant(f64::from(input.coulomb_cutoff2));
+            let qq = parameters.get(W::PARAMETERS - 1);
+            let coulomb = coulomb_term(qq, &distance, fitted).masked(r2.less(cutoff2));
+            term.energy = term.energy + coulomb.energy;
+            term.virial = term.virial + coulomb.virial;
+        }
+        if let Some(parameter) = W::RARE_BELOW {
+            splice_visits += u64::from(L::count(r2.less(parameters.get(parameter))));
+        }
+        let force = term.virial * (distance.inverse * distance.inverse);
+        // SAFETY: as above.
+        unsafe { force.store(found.packed.as_mut_ptr().add(at)) };
+        if ENERGY {
+            *energy = *energy + term.energy;
         }
     }
+    splice_visits
+}
+
+/// The forces found: on the vector of i-atoms with the opposite sign, on the clusters they meet
+/// lane by lane.
+///
+/// # Safety
+/// `columns` must have 3·WIDTH floats for each place that the list names.
+#[inline(always)]
+unsafe fn apply<L: Lanes, const ENERGY: bool>(
+    found: &Found,
+    on_rows: &mut [L; 3],
+    columns: *mut f32,
+    virial: &mut [L; 6],
+) {
+    let mut at = 0;
+    let mut sums = *on_rows;
+    for (vector, &[bits, local]) in found.marks[..found.vectors].iter().enumerate() {
+        // SAFETY: `find` wrote these, and the caller vouches for the columns.
+        unsafe {
+            let force = L::load(found.packed.as_ptr().add(at)).spread(bits);
+            let separations = found.separations.as_ptr().add(3 * L::WIDTH * vector);
+            let column = columns.add(3 * L::WIDTH * local as usize);
+            let d = [
+                L::load(separations),
+                L::load(separations.add(L::WIDTH)),
+                L::load(separations.add(2 * L::WIDTH)),
+            ];
+            for k in 0..3 {
+                sums[k] = force.mul_add(d[k], sums[k]);
+                let target = column.add(k * L::WIDTH);
+                force.mul_add(d[k], L::load(target)).store(target);
+            }
+            if ENERGY {
+                for (w, (a, b)) in
+                    virial.iter_mut().zip([(0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1)])
+                {
+                    *w = (force * d[a]).mul_add(d[b], *w);
+                }
+            }
+        }
+        at += bits.count_ones() as usize;
+    }
+    *on_rows = sums;
 }
 
 /// Forces of one block into `forces` (zeroed here), and its sums (energy and virial only with
 /// `ENERGY`). `TERMS` is the number of damping coefficients, 0 without charges.
 #[inline(always)]
-pub(super) fn block_forces<
-    L: Lanes,
-    W: Law,
-    const TERMS: usize,
-    const TRICLINIC: bool,
-    const ENERGY: bool,
->(
+pub(super) fn block_forces<L: Lanes, W: Law, const TERMS: usize, const ENERGY: bool>(
     input: &KernelInput,
     block: &Block,
     forces: &mut [ClusterForces],
+    scratch: &mut Scratch,
 ) -> Sums {
+    assert_eq!(forces.len(), block.touched.len());
     let mut sums = Sums::default();
     forces.fill([[0.0; CLUSTER]; 3]);
+    let vectors = HALF / L::ROWS;
+    let found = &mut scratch.found[..vectors];
+    let wide = &mut scratch.columns;
+    wide.clear();
+    if L::ROWS > 1 {
+        wide.resize(forces.len(), [0.0; 3 * WIDEST]);
+    }
     let fitted = Fitted::<TERMS>::new(input.damping.as_ref());
-    // Vectors that hold the first, or the second, two i-atoms of half a cluster.
-    let side = HALF / L::ROWS / 2;
     let zero = L::constant(0.0);
     for n in 0..block.own.len() {
-        let entries = &block.entries[block.starts[n] as usize..block.starts[n + 1] as usize];
-        if entries.is_empty() {
+        let ranges = block.ranges[n];
+        let most = ranges[0][1].max(ranges[1][1]) - ranges[0][0].min(ranges[1][0]);
+        if most == 0 {
             continue;
         }
         let ci = block.first as usize + n;
         let (own, half) = (ci / 2, ci % 2);
         let mut rows = [Rows::<L>::new::<W>(input, own, half * HALF); HALF];
-        for v in 1..2 * side {
+        for v in 1..vectors {
             rows[v] = Rows::new::<W>(input, own, half * HALF + v * L::ROWS);
         }
         let mut on_rows = [[zero; 3]; HALF];
         let mut lanes = LaneSums { energy: zero, virial: [zero; 6] };
-        for entry in entries {
-            let cj = entry.cluster as usize;
-            let other = &input.clusters[cj];
-            let column = Column::<L> {
-                fractions: load_cluster::<L>(other),
-                index: L::lookup_index(&other.species),
-                diameters: if W::USES_DIAMETERS { L::cluster(&input.diameters[cj]) } else { zero },
+        for start in (0..most as usize).step_by(BATCH) {
+            // Pass by pass over all vectors, so that what one writes has left the store buffer
+            // when the next reads it in other pieces.
+            for v in 0..vectors {
+                let range = ranges[2 * v / vectors];
+                let end = range[1] as usize;
+                let from = (range[0] as usize + start).min(end);
+                let entries = &block.entries[from..(from + BATCH).min(end)];
+                let diagonal = diagonal_bits(half, v * L::ROWS, L::ROWS);
+                let (row, found) = (&rows[v], &mut found[v]);
+                if input.triclinic {
+                    find::<L, W, true>(input, row, entries, own, diagonal, found);
+                } else {
+                    find::<L, W, false>(input, row, entries, own, diagonal, found);
+                }
+            }
+            for v in 0..vectors {
+                let (row, found) = (&rows[v], &mut found[v]);
+                sums.splice_visits +=
+                    evaluate::<L, W, TERMS, ENERGY>(input, &fitted, row, found, &mut lanes.energy);
+            }
+            let columns = if L::ROWS > 1 {
+                wide.as_mut_ptr().cast::<f32>()
+            } else {
+                forces.as_mut_ptr().cast::<f32>()
             };
-            let diagonal = cj == own;
-            let mut on_column = [zero; 3];
-            // Entries are sorted by side, so these branches are predicted.
-            if entry.sides & 1 != 0 {
-                for v in 0..side {
-                    let within = diagonal.then(|| diagonal_bits(half, v * L::ROWS, L::ROWS));
-                    interact::<L, W, TERMS, TRICLINIC, ENERGY>(
-                        input,
-                        &fitted,
-                        &rows[v],
-                        &column,
-                        within,
-                        &mut on_rows[v],
-                        &mut on_column,
-                        &mut lanes,
-                        &mut sums.splice_visits,
-                    );
-                }
-            }
-            if entry.sides & 2 != 0 {
-                for v in side..2 * side {
-                    let within = diagonal.then(|| diagonal_bits(half, v * L::ROWS, L::ROWS));
-                    interact::<L, W, TERMS, TRICLINIC, ENERGY>(
-                        input,
-                        &fitted,
-                        &rows[v],
-                        &column,
-                        within,
-                        &mut on_rows[v],
-                        &mut on_column,
-                        &mut lanes,
-                        &mut sums.splice_visits,
-                    );
-                }
-            }
-            let target = &mut forces[entry.local as usize];
-            for k in 0..3 {
-                on_column[k].subtract_rows_from(&mut target[k]);
+            for v in 0..vectors {
+                let (found, on_rows) = (&found[v], &mut on_rows[v]);
+                // SAFETY: places are below the number of clusters that the block touches.
+                unsafe { apply::<L, ENERGY>(found, on_rows, columns, &mut lanes.virial) };
             }
         }
         let target = &mut forces[block.own[n] as usize];
-        for v in 0..2 * side {
+        for v in 0..vectors {
             for k in 0..3 {
                 let at = half * HALF + v * L::ROWS;
-                on_rows[v][k].add_row_sums_to(&mut target[k][at..at + L::ROWS]);
+                on_rows[v][k].subtract_row_sums_from(&mut target[k][at..at + L::ROWS]);
             }
         }
         if ENERGY {
             sums.energy += total(lanes.energy);
             for k in 0..6 {
                 sums.virial[k] += total(lanes.virial[k]);
+            }
+        }
+    }
+    if L::ROWS > 1 {
+        for (target, column) in forces.iter_mut().zip(wide) {
+            for k in 0..3 {
+                // SAFETY: a column has three of the widest vectors.
+                let lanes = unsafe { L::load(column.as_ptr().add(k * L::WIDTH)) };
+                lanes.add_rows_to(&mut target[k]);
             }
         }
     }

@@ -1,7 +1,11 @@
 //! Choice of instruction set at run time, and the kernels compiled for each.
 
+use std::cell::RefCell;
+
 use super::clusters::{Block, Cluster, ClusterOrder, Reach, list_block};
-use super::kernel::{Analytic, ClusterForces, KernelInput, Law, Sums, Tabulated, block_forces};
+use super::kernel::{
+    Analytic, ClusterForces, KernelInput, Law, Scratch, Sums, Tabulated, block_forces,
+};
 use super::peak::{Seeds, multiply_add};
 #[cfg(target_arch = "aarch64")]
 use super::simd::neon::Neon;
@@ -160,59 +164,43 @@ impl Level {
     }
 
     /// The kernel of a form, with `terms` damping coefficients (0: no charges).
-    pub(super) fn kernel(
-        self,
-        form: FormKind,
-        terms: usize,
-        triclinic: bool,
-        energy: bool,
-    ) -> Kernel {
+    pub(super) fn kernel(self, form: FormKind, terms: usize, energy: bool) -> Kernel {
         match form {
-            FormKind::Buckingham => {
-                self.kernel_of::<Analytic<Buckingham>>(terms, triclinic, energy)
-            }
+            FormKind::Buckingham => self.kernel_of::<Analytic<Buckingham>>(terms, energy),
             FormKind::BuckinghamRepulsion24 => {
-                self.kernel_of::<Analytic<BuckinghamRepulsion24>>(terms, triclinic, energy)
+                self.kernel_of::<Analytic<BuckinghamRepulsion24>>(terms, energy)
             }
-            FormKind::Table => self.kernel_of::<Tabulated>(terms, triclinic, energy),
+            FormKind::Table => self.kernel_of::<Tabulated>(terms, energy),
             // Charged systems of these forms are tabulated (CompiledForceField::kernel_form).
-            FormKind::LennardJones => {
-                self.kernel_with::<Analytic<LennardJones>, 0>(triclinic, energy)
-            }
+            FormKind::LennardJones => self.kernel_with::<Analytic<LennardJones>, 0>(energy),
             FormKind::GeneralizedLennardJones => {
-                self.kernel_with::<Analytic<GeneralizedLennardJones>, 0>(triclinic, energy)
+                self.kernel_with::<Analytic<GeneralizedLennardJones>, 0>(energy)
             }
         }
     }
 
-    fn kernel_of<W: Law>(self, terms: usize, triclinic: bool, energy: bool) -> Kernel {
+    fn kernel_of<W: Law>(self, terms: usize, energy: bool) -> Kernel {
         match terms {
-            0 => self.kernel_with::<W, 0>(triclinic, energy),
-            11 => self.kernel_with::<W, 11>(triclinic, energy),
-            17 => self.kernel_with::<W, 17>(triclinic, energy),
+            0 => self.kernel_with::<W, 0>(energy),
+            11 => self.kernel_with::<W, 11>(energy),
+            17 => self.kernel_with::<W, 17>(energy),
             other => unreachable!("no kernel for {other} damping terms"),
         }
     }
 
-    fn kernel_with<W: Law, const T: usize>(self, triclinic: bool, energy: bool) -> Kernel {
-        // Only the force kernel, which runs every step, has a shorter version for right angles.
-        let run: Entry = match (triclinic, energy) {
-            (_, true) => self.entry::<W, T, true, true>(),
-            (true, false) => self.entry::<W, T, true, false>(),
-            (false, false) => self.entry::<W, T, false, false>(),
-        };
-        Kernel(run)
+    fn kernel_with<W: Law, const T: usize>(self, energy: bool) -> Kernel {
+        Kernel(if energy { self.entry::<W, T, true>() } else { self.entry::<W, T, false>() })
     }
 
-    fn entry<W: Law, const T: usize, const TRI: bool, const E: bool>(self) -> Entry {
+    fn entry<W: Law, const T: usize, const E: bool>(self) -> Entry {
         match self.0 {
             #[cfg(target_arch = "x86_64")]
-            Kind::Avx512 => forces_avx512::<W, T, TRI, E>,
+            Kind::Avx512 => forces_avx512::<W, T, E>,
             #[cfg(target_arch = "x86_64")]
-            Kind::Avx2 => forces_avx2::<W, T, TRI, E>,
+            Kind::Avx2 => forces_avx2::<W, T, E>,
             #[cfg(target_arch = "aarch64")]
-            Kind::Neon => forces_neon::<W, T, TRI, E>,
-            Kind::Portable => block_forces::<Portable, W, T, true, E>,
+            Kind::Neon => forces_neon::<W, T, E>,
+            Kind::Portable => block_forces::<Portable, W, T, E>,
         }
     }
 }
@@ -228,7 +216,11 @@ pub(super) trait Task {
     fn run<const FMA: bool>(self) -> Self::Output;
 }
 
-type Entry = unsafe fn(&KernelInput, &Block, &mut [ClusterForces]) -> Sums;
+type Entry = unsafe fn(&KernelInput, &Block, &mut [ClusterForces], &mut Scratch) -> Sums;
+
+thread_local! {
+    static SCRATCH: RefCell<Scratch> = RefCell::new(Scratch::new());
+}
 
 /// A pair kernel compiled for a detected instruction set.
 #[derive(Debug, Clone, Copy)]
@@ -237,8 +229,10 @@ pub(super) struct Kernel(Entry);
 impl Kernel {
     /// Forces of one block; see [`block_forces`].
     pub fn run(&self, input: &KernelInput, block: &Block, forces: &mut [ClusterForces]) -> Sums {
-        // SAFETY: kernels come from Level::kernel, whose instruction set was detected.
-        unsafe { (self.0)(input, block, forces) }
+        SCRATCH.with_borrow_mut(|scratch| {
+            // SAFETY: kernels come from Level::kernel, whose instruction set was detected.
+            unsafe { (self.0)(input, block, forces, scratch) }
+        })
     }
 }
 
@@ -259,12 +253,13 @@ macro_rules! compiled_for {
 
         #[cfg(target_arch = $arch)]
         #[target_feature(enable = $features)]
-        fn $forces<W: Law, const T: usize, const TRI: bool, const E: bool>(
+        fn $forces<W: Law, const T: usize, const E: bool>(
             input: &KernelInput,
             block: &Block,
             forces: &mut [ClusterForces],
+            scratch: &mut Scratch,
         ) -> Sums {
-            block_forces::<$lanes, W, T, TRI, E>(input, block, forces)
+            block_forces::<$lanes, W, T, E>(input, block, forces, scratch)
         }
 
         #[cfg(target_arch = $arch)]

@@ -45,7 +45,7 @@ impl CpuBackend {
             capabilities: Capabilities {
                 kind: DeviceKind::Cpu,
                 name: format!("cpu: {}, {} threads", level.name(), rayon::current_num_threads()),
-                signature: format!("cpu-1-{}", level.name()),
+                signature: format!("cpu-2-{}", level.name()),
                 force_precision: 5e-6,
                 energy_precision: 1e-6,
                 virial_precision: 1e-5,

@@ -5,7 +5,9 @@ use std::time::{Duration, Instant};
 use rayon::prelude::*;
 
 use super::clusters::{ClusterOrder, PADDING, PairList, Reach};
-use super::integrate::{Drift, Motion, change_velocities, collect_and_kick, collect_forces, scale};
+use super::integrate::{
+    Drift, KickAndDrift, Motion, change_velocities, collect_and_kick, collect_forces, scale,
+};
 use super::kernel::{ClusterForces, KernelInput, Sums};
 use super::level::{Kernel, Level};
 use super::simd::CLUSTER;
@@ -140,15 +142,14 @@ impl CpuSession {
         let skin = plan.skin.unwrap_or(DEFAULT_SKIN * field.cutoff).min(half_width - field.cutoff);
         let input = kernel_input(field, simulation_box, level)?;
         let terms = input.damping.as_ref().map_or(0, |fit| fit.slope.len());
-        let triclinic = simulation_box.is_triclinic();
         let diameters =
             if field.form.uses_diameters() { field.atom_diameters(template)? } else { Vec::new() };
         Ok(Self {
             reach: Reach::new(simulation_box, field.cutoff + skin),
             rebuild_beyond2: 0.25 * skin * skin,
             drift: Drift::new(simulation_box),
-            force_kernel: level.kernel(field.form, terms, triclinic, false),
-            energy_kernel: level.kernel(field.form, terms, triclinic, true),
+            force_kernel: level.kernel(field.form, terms, false),
+            energy_kernel: level.kernel(field.form, terms, true),
             template: template.clone(),
             plan: plan.clone(),
             level,
@@ -200,6 +201,7 @@ impl CpuSession {
                     }
                     let atom = atom as usize;
                     motion.mass[slot] = unit * field.masses[usize::from(kinds[atom])];
+                    motion.inverse_mass[slot] = 1.0 / motion.mass[slot];
                     for k in 0..3 {
                         cluster.fractions[k][slot] = atoms.fractions[atom][k];
                         motion.images[k][slot] = atoms.images[atom][k];
@@ -282,6 +284,7 @@ impl CpuSession {
         self.forces_known = true;
         let start = Instant::now();
         let twice_kinetic = collect_and_kick(
+            self.level,
             &mut self.input.clusters,
             &mut self.motions,
             &self.list,
@@ -304,7 +307,7 @@ impl CpuSession {
     }
 
     fn scale(&mut self, factor: f64) -> f64 {
-        scale(&mut self.input.clusters, &mut self.motions, factor)
+        scale(self.level, &mut self.input.clusters, &mut self.motions, factor)
     }
 
     fn degrees_of_freedom(&self) -> f64 {
@@ -318,19 +321,14 @@ impl CpuSession {
     /// Kick, drift and the rebuild that the drift may call for.
     fn kick_and_drift(&mut self, half_step: f64, time: f64, cap: Option<f64>) -> Result<()> {
         let start = Instant::now();
-        let moved = self.drift.kick_and_drift(
-            &mut self.input.clusters,
-            &mut self.motions,
-            half_step,
-            time,
-            cap,
-        );
+        let sweep = KickAndDrift { drift: self.drift, half_step, time, cap };
+        let moved = sweep.run(self.level, &mut self.input.clusters, &mut self.motions);
         self.times.integrate += start.elapsed();
         let longest = 0.5 * self.template.simulation_box.longest_cutoff();
-        if !(moved.step2 <= longest * longest) {
+        if !(moved.step2() <= longest * longest) {
             return Err(self.blow_up(time));
         }
-        if moved.from_list2 > self.rebuild_beyond2 {
+        if moved.from_list2() > self.rebuild_beyond2 {
             self.rebuild();
         }
         self.forces_known = false;
@@ -410,8 +408,11 @@ impl CpuSession {
         let [c, noise] = langevin_constants(self.kt_at(self.step), unit, relaxation, timestep);
         let stream = RandomStream::new(self.plan.seed, Stream::Langevin);
         let (step, order) = (self.step, &self.order);
-        let [before, after] =
-            change_velocities(&mut self.input.clusters, &mut self.motions, |n, motion| {
+        let [before, after] = change_velocities(
+            self.level,
+            &mut self.input.clusters,
+            &mut self.motions,
+            |n, motion| {
                 for (slot, &atom) in order.atoms[n].iter().enumerate() {
                     if atom == PADDING {
                         continue;
@@ -423,7 +424,8 @@ impl CpuSession {
                         *v = c * *v + width * normals[k];
                     }
                 }
-            });
+            },
+        );
         self.thermostat.bath_energy += 0.5 * (before - after);
         self.kick_and_drift(0.0, half, cap)?;
         self.force_and_kick(half);

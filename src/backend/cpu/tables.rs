@@ -67,6 +67,7 @@ pub(super) fn kernel_input(
         species,
         cubics,
         matrix: fraction_matrix(simulation_box),
+        triclinic: simulation_box.is_triclinic(),
         damping: field.damping_fit()?,
         out_of_reach2: (4.0 * field.cutoff * field.cutoff) as f32,
         reach2: (field.cutoff * field.cutoff) as f32,

@@ -4,7 +4,7 @@ use std::arch::x86_64::*;
 use std::ops::{Add, Mul, Neg, Sub};
 
 use super::avx512::sum8;
-use super::{CLUSTER, EXP2, Lanes, lanewise_power, select_rare};
+use super::{CLUSTER, EXP2, Lanes, PACK, SPREAD, UNSET, lanewise_power, select_rare};
 use crate::potential::{Distance, Rare, Real, Term};
 
 /// Eight f32 lanes. Made only where AVX2 and FMA were detected, which is what makes the
@@ -121,6 +121,19 @@ impl Real for Avx2 {
     }
 }
 
+/// The row of a table of lanes for a mask.
+///
+/// # Safety
+/// AVX2 must be present.
+#[inline(always)]
+unsafe fn eight_lanes(table: &[[u8; CLUSTER]; 256], bits: u32) -> __m256i {
+    // SAFETY: the caller vouches for AVX2; the row holds eight bytes.
+    unsafe {
+        let row = &table[(bits & 255) as usize];
+        _mm256_cvtepu8_epi32(_mm_loadl_epi64(row.as_ptr().cast()))
+    }
+}
+
 impl Lanes for Avx2 {
     const ROWS: usize = 1;
     type Int = __m256i;
@@ -182,19 +195,56 @@ impl Lanes for Avx2 {
     }
 
     #[inline(always)]
-    fn mask_of_bits(bits: u32) -> __m256 {
+    fn bits(mask: __m256) -> u32 {
+        // SAFETY: see `add`.
+        unsafe { _mm256_movemask_ps(mask) as u32 }
+    }
+
+    #[inline(always)]
+    fn pack(self, bits: u32) -> Self {
+        // SAFETY: see `add`.
+        unsafe { Self(_mm256_permutevar8x32_ps(self.0, eight_lanes(&PACK, bits))) }
+    }
+
+    #[inline(always)]
+    fn pack_int(ints: __m256i, bits: u32) -> __m256i {
+        // SAFETY: see `add`.
+        unsafe { _mm256_permutevar8x32_epi32(ints, eight_lanes(&PACK, bits)) }
+    }
+
+    #[inline(always)]
+    fn spread(self, bits: u32) -> Self {
         // SAFETY: see `add`.
         unsafe {
-            let lane = _mm256_setr_epi32(1, 2, 4, 8, 16, 32, 64, 128);
-            let set = _mm256_and_si256(_mm256_set1_epi32(bits as i32), lane);
-            _mm256_castsi256_ps(_mm256_cmpeq_epi32(set, lane))
+            let ranks = eight_lanes(&SPREAD, bits);
+            let set = _mm256_cmpgt_epi32(_mm256_set1_epi32(i32::from(UNSET)), ranks);
+            let moved = _mm256_permutevar8x32_ps(self.0, ranks);
+            Self(_mm256_and_ps(moved, _mm256_castsi256_ps(set)))
         }
     }
 
     #[inline(always)]
-    fn count(mask: __m256) -> u32 {
-        // SAFETY: see `add`.
-        unsafe { (_mm256_movemask_ps(mask) as u32).count_ones() }
+    unsafe fn load(from: *const f32) -> Self {
+        // SAFETY: see `add`; the caller vouches for the memory (so below).
+        unsafe { Self(_mm256_loadu_ps(from)) }
+    }
+
+    #[inline(always)]
+    unsafe fn store(self, to: *mut f32) {
+        // SAFETY: see `load`.
+        unsafe { _mm256_storeu_ps(to, self.0) }
+    }
+
+    #[inline(always)]
+    unsafe fn load_int(from: *const u32) -> __m256i {
+        // SAFETY: see `load`.
+        unsafe { _mm256_loadu_si256(from.cast()) }
+    }
+
+    #[inline(always)]
+    unsafe fn store_int(ints: __m256i, to: *mut u32) {
+        // SAFETY: see `load`.
+        unsafe { _mm256_storeu_si256(to.cast(), ints) }
     }
 
     #[inline(always)]
@@ -204,17 +254,17 @@ impl Lanes for Avx2 {
     }
 
     #[inline(always)]
-    fn subtract_rows_from(self, to: &mut [f32; CLUSTER]) {
+    fn add_rows_to(self, to: &mut [f32; CLUSTER]) {
         // SAFETY: see `add`; the pointer covers eight floats.
         unsafe {
-            _mm256_storeu_ps(to.as_mut_ptr(), _mm256_sub_ps(_mm256_loadu_ps(to.as_ptr()), self.0));
+            _mm256_storeu_ps(to.as_mut_ptr(), _mm256_add_ps(_mm256_loadu_ps(to.as_ptr()), self.0));
         }
     }
 
     #[inline(always)]
-    fn add_row_sums_to(self, to: &mut [f32]) {
+    fn subtract_row_sums_from(self, to: &mut [f32]) {
         // SAFETY: see `add`; AVX2 includes AVX.
-        unsafe { to[0] += sum8(self.0) }
+        unsafe { to[0] -= sum8(self.0) }
     }
 
     #[inline(always)]

@@ -43,7 +43,7 @@ impl Neg for Avx512 {
     #[inline(always)]
     fn neg(self) -> Self {
         // SAFETY: see `add`.
-        unsafe { Self(_mm512_sub_ps(_mm512_setzero_ps(), self.0)) }
+        unsafe { Self(_mm512_xor_ps(self.0, _mm512_set1_ps(-0.0))) }
     }
 }
 
@@ -196,13 +196,50 @@ impl Lanes for Avx512 {
     }
 
     #[inline(always)]
-    fn mask_of_bits(bits: u32) -> __mmask16 {
-        bits as __mmask16
+    fn bits(mask: __mmask16) -> u32 {
+        u32::from(mask)
     }
 
     #[inline(always)]
-    fn count(mask: __mmask16) -> u32 {
-        mask.count_ones()
+    fn pack(self, bits: u32) -> Self {
+        // SAFETY: see `add`.
+        unsafe { Self(_mm512_maskz_compress_ps(bits as __mmask16, self.0)) }
+    }
+
+    #[inline(always)]
+    fn pack_int(ints: __m512i, bits: u32) -> __m512i {
+        // SAFETY: see `add`.
+        unsafe { _mm512_maskz_compress_epi32(bits as __mmask16, ints) }
+    }
+
+    #[inline(always)]
+    fn spread(self, bits: u32) -> Self {
+        // SAFETY: see `add`.
+        unsafe { Self(_mm512_maskz_expand_ps(bits as __mmask16, self.0)) }
+    }
+
+    #[inline(always)]
+    unsafe fn load(from: *const f32) -> Self {
+        // SAFETY: see `add`; the caller vouches for the memory (so below).
+        unsafe { Self(_mm512_loadu_ps(from)) }
+    }
+
+    #[inline(always)]
+    unsafe fn store(self, to: *mut f32) {
+        // SAFETY: see `load`.
+        unsafe { _mm512_storeu_ps(to, self.0) }
+    }
+
+    #[inline(always)]
+    unsafe fn load_int(from: *const u32) -> __m512i {
+        // SAFETY: see `load`.
+        unsafe { _mm512_loadu_si512(from.cast()) }
+    }
+
+    #[inline(always)]
+    unsafe fn store_int(ints: __m512i, to: *mut u32) {
+        // SAFETY: see `load`.
+        unsafe { _mm512_storeu_si512(to.cast(), ints) }
     }
 
     #[inline(always)]
@@ -212,21 +249,21 @@ impl Lanes for Avx512 {
     }
 
     #[inline(always)]
-    fn subtract_rows_from(self, to: &mut [f32; CLUSTER]) {
+    fn add_rows_to(self, to: &mut [f32; CLUSTER]) {
         // SAFETY: see `add`; the pointer covers eight floats.
         unsafe {
             let sum =
                 _mm256_add_ps(_mm512_castps512_ps256(self.0), _mm512_extractf32x8_ps::<1>(self.0));
-            _mm256_storeu_ps(to.as_mut_ptr(), _mm256_sub_ps(_mm256_loadu_ps(to.as_ptr()), sum));
+            _mm256_storeu_ps(to.as_mut_ptr(), _mm256_add_ps(_mm256_loadu_ps(to.as_ptr()), sum));
         }
     }
 
     #[inline(always)]
-    fn add_row_sums_to(self, to: &mut [f32]) {
+    fn subtract_row_sums_from(self, to: &mut [f32]) {
         // SAFETY: see `add`.
         unsafe {
-            to[0] += sum8(_mm512_castps512_ps256(self.0));
-            to[1] += sum8(_mm512_extractf32x8_ps::<1>(self.0));
+            to[0] -= sum8(_mm512_castps512_ps256(self.0));
+            to[1] -= sum8(_mm512_extractf32x8_ps::<1>(self.0));
         }
     }
 

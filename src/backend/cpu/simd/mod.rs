@@ -23,6 +23,8 @@ pub(super) const CLUSTER: usize = 8;
 pub(super) trait Lanes: Real {
     /// i-atoms held side by side.
     const ROWS: usize;
+    /// Lanes of a vector.
+    const WIDTH: usize = Self::ROWS * CLUSTER;
     /// Vector of 32-bit integers.
     type Int: Copy;
 
@@ -44,18 +46,76 @@ pub(super) trait Lanes: Real {
     fn gather(table: &[[f32; 4]], index: Self, column: usize) -> Self;
     /// Largest integer not above self.
     fn floor(self) -> Self;
-    /// Lanes whose bit is set (8 bits a row).
-    fn mask_of_bits(bits: u32) -> Self::Mask;
+    /// One bit a lane, 8 a row.
+    fn bits(mask: Self::Mask) -> u32;
     /// Number of lanes set.
-    fn count(mask: Self::Mask) -> u32;
+    #[inline(always)]
+    fn count(mask: Self::Mask) -> u32 {
+        Self::bits(mask).count_ones()
+    }
+    /// Lanes whose bit is set, moved together to the front in their order; behind them is
+    /// anything that was a lane before, or 0.
+    fn pack(self, bits: u32) -> Self;
+    /// [`Lanes::pack`] of integers.
+    fn pack_int(ints: Self::Int, bits: u32) -> Self::Int;
+    /// The inverse: lanes from the front moved to those whose bit is set, 0 in the others.
+    fn spread(self, bits: u32) -> Self;
+    /// [`Lanes::WIDTH`] floats from memory.
+    ///
+    /// # Safety
+    /// All of them must be readable.
+    unsafe fn load(from: *const f32) -> Self;
+    /// The inverse.
+    ///
+    /// # Safety
+    /// As many floats must be writable.
+    unsafe fn store(self, to: *mut f32);
+    /// As many integers that [`Lanes::store_int`] wrote.
+    ///
+    /// # Safety
+    /// All of them must be readable.
+    unsafe fn load_int(from: *const u32) -> Self::Int;
+    /// The inverse.
+    ///
+    /// # Safety
+    /// As many integers must be writable.
+    unsafe fn store_int(ints: Self::Int, to: *mut u32);
     /// The larger of both.
     fn at_least(self, floor: Self) -> Self;
-    /// Subtracts the sum over rows from eight floats.
-    fn subtract_rows_from(self, to: &mut [f32; CLUSTER]);
-    /// Adds each row's lane sum to `to[row]`.
-    fn add_row_sums_to(self, to: &mut [f32]);
+    /// Adds the sum over rows to eight floats.
+    fn add_rows_to(self, to: &mut [f32; CLUSTER]);
+    /// Subtracts each row's lane sum from `to[row]`.
+    fn subtract_row_sums_from(self, to: &mut [f32]);
     /// The lanes, row after row (8 or 16 of them used).
     fn to_array(self) -> [f32; 16];
+}
+
+/// For each mask of eight lanes, the lanes set, in order; then lanes that do not matter.
+pub(super) static PACK: [[u8; CLUSTER]; 256] = lane_tables().0;
+
+/// For each mask of eight lanes, the rank of each lane among those set, [`UNSET`] for the others.
+pub(super) static SPREAD: [[u8; CLUSTER]; 256] = lane_tables().1;
+
+/// Beyond the lanes of a vector.
+pub(super) const UNSET: u8 = CLUSTER as u8;
+
+const fn lane_tables() -> ([[u8; CLUSTER]; 256], [[u8; CLUSTER]; 256]) {
+    let mut pack = [[0; CLUSTER]; 256];
+    let mut spread = [[UNSET; CLUSTER]; 256];
+    let mut bits = 0;
+    while bits < 256 {
+        let (mut lane, mut rank) = (0, 0);
+        while lane < CLUSTER {
+            if bits >> lane & 1 == 1 {
+                pack[bits][rank] = lane as u8;
+                spread[bits][lane] = rank as u8;
+                rank += 1;
+            }
+            lane += 1;
+        }
+        bits += 1;
+    }
+    (pack, spread)
 }
 
 /// Coefficients of 2^f on [−½, ½]: Chebyshev fit of degree 6, relative error 6e-8 at most with
@@ -99,7 +159,12 @@ mod tests {
 
     /// Every operation of a kind of lanes against its definition.
     fn check<L: Lanes>() {
-        let n = L::ROWS * CLUSTER;
+        let n = L::WIDTH;
+        let mask_of_bits = |bits: u32| {
+            let lanes: Vec<f32> = (0..n).map(|lane| (bits >> lane & 1) as f32).collect();
+            // SAFETY: there are as many as lanes.
+            L::constant(0.5).less(unsafe { L::load(lanes.as_ptr()) })
+        };
         let lanes = |x: L| x.to_array()[..n].to_vec();
         let each = |f: &dyn Fn(usize, usize) -> f32| -> Vec<f32> {
             (0..n).map(|k| f(k / CLUSTER, k % CLUSTER)).collect()
@@ -138,26 +203,58 @@ mod tests {
 
         for bits in [0u32, 0b1010_0110, 0xFFFF, 0x8001, 0x0100] {
             let bits = bits & ((1u32 << n) - 1);
-            let mask = L::mask_of_bits(bits);
+            let mask = mask_of_bits(bits);
             assert_eq!(L::count(mask), bits.count_ones());
             let chosen = |row: usize, k: usize| {
                 if bits >> (row * CLUSTER + k) & 1 == 1 { a[k] } else { rows[row] }
             };
             assert_eq!(lanes(L::select(mask, x, y)), each(&chosen));
         }
+        for bits in [0u32, 1, 0b1010_0110, 0xFFFF, 0x8001, 0x0100, 0xF37E] {
+            let bits = bits & ((1u32 << n) - 1);
+            assert_eq!(L::bits(mask_of_bits(bits)), bits);
+            let set: Vec<usize> = (0..n).filter(|lane| bits >> lane & 1 == 1).collect();
+            let numbers: Vec<f32> = (1..=n).map(|k| k as f32).collect();
+            // SAFETY: there are as many as lanes.
+            let loaded = unsafe { L::load(numbers.as_ptr()) };
+            let packed = lanes(loaded.pack(bits));
+            for (rank, &lane) in set.iter().enumerate() {
+                assert_eq!(packed[rank], numbers[lane]);
+            }
+            let mut spread = vec![0.0; n];
+            for (rank, &lane) in set.iter().enumerate() {
+                spread[lane] = numbers[rank];
+            }
+            assert_eq!(lanes(loaded.spread(bits)), spread);
+            let mut stored = vec![0.0; n];
+            let mut indices = vec![0; n];
+            let packed = L::pack_int(L::lookup_index(&species), bits);
+            // SAFETY: there are as many as lanes.
+            let index = unsafe {
+                loaded.store(stored.as_mut_ptr());
+                L::store_int(packed, indices.as_mut_ptr());
+                L::load_int(indices.as_ptr())
+            };
+            assert_eq!(stored, numbers);
+            let found = lanes(L::lookup(&table, index));
+            for (rank, &lane) in set.iter().enumerate() {
+                let entry = species[lane % CLUSTER] as usize + lane / CLUSTER * CLUSTER;
+                assert_eq!(found[rank], table[entry]);
+            }
+        }
         let below = each(&|row, k| f32::from(u8::from(a[k] < rows[row])));
         let (one, zero) = (L::constant(1.0), L::constant(0.0));
         assert_eq!(lanes(L::select(x.less(y), one, zero)), below);
 
         let mut to = [100.0f32; CLUSTER];
-        (x * y).subtract_rows_from(&mut to);
+        (x * y).add_rows_to(&mut to);
         for k in 0..CLUSTER {
-            assert_eq!(to[k], 100.0 - a[k] * rows[..L::ROWS].iter().sum::<f32>());
+            assert_eq!(to[k], 100.0 + a[k] * rows[..L::ROWS].iter().sum::<f32>());
         }
         let mut to = vec![1.0f32; L::ROWS];
-        (x * y).add_row_sums_to(&mut to);
+        (x * y).subtract_row_sums_from(&mut to);
         for row in 0..L::ROWS {
-            assert_eq!(to[row], 1.0 + rows[row] * a.iter().sum::<f32>());
+            assert_eq!(to[row], 1.0 - rows[row] * a.iter().sum::<f32>());
         }
 
         let squares = [0.25f32, 1.7, 3.3, 9.9, 17.2, 40.1, 63.9, 80.6];

@@ -3,7 +3,7 @@
 use std::arch::aarch64::*;
 use std::ops::{Add, Mul, Neg, Sub};
 
-use super::{CLUSTER, EXP2, Lanes, lanewise_power, select_rare};
+use super::{CLUSTER, EXP2, Lanes, PACK, SPREAD, lanewise_power, select_rare};
 use crate::potential::{Distance, Rare, Real, Term};
 
 /// Eight f32 lanes. Made only where NEON was detected, which is what makes the intrinsics below
@@ -135,6 +135,35 @@ unsafe fn exp2_of_product(rate: float32x4_t, r: float32x4_t, residual: float32x4
     }
 }
 
+/// The four bytes of each numbered lane, as the byte lookup of NEON wants them.
+///
+/// # Safety
+/// NEON must be present. Numbers are at most eight, so that no byte carries into the next.
+#[inline(always)]
+unsafe fn bytes_of_lanes(lanes: uint32x4_t) -> uint32x4_t {
+    // SAFETY: the caller vouches for NEON.
+    unsafe { vmlaq_u32(vdupq_n_u32(0x0302_0100), lanes, vdupq_n_u32(0x0404_0404)) }
+}
+
+/// Lane `lanes[k]` in lane k, 0 where there is none.
+///
+/// # Safety
+/// NEON must be present.
+#[inline(always)]
+unsafe fn moved(from: (uint32x4_t, uint32x4_t), lanes: &[u8; CLUSTER]) -> (uint32x4_t, uint32x4_t) {
+    // SAFETY: the caller vouches for NEON; the pointer covers eight bytes.
+    unsafe {
+        let lanes = vmovl_u8(vld1_u8(lanes.as_ptr()));
+        let low = bytes_of_lanes(vmovl_u16(vget_low_u16(lanes)));
+        let high = bytes_of_lanes(vmovl_u16(vget_high_u16(lanes)));
+        let table = uint8x16x2_t(vreinterpretq_u8_u32(from.0), vreinterpretq_u8_u32(from.1));
+        (
+            vreinterpretq_u32_u8(vqtbl2q_u8(table, vreinterpretq_u8_u32(low))),
+            vreinterpretq_u32_u8(vqtbl2q_u8(table, vreinterpretq_u8_u32(high))),
+        )
+    }
+}
+
 impl Lanes for Neon {
     const ROWS: usize = 1;
     type Int = (uint32x4_t, uint32x4_t);
@@ -178,11 +207,8 @@ impl Lanes for Neon {
     #[inline(always)]
     fn lookup_index(species: &[u32; CLUSTER]) -> Self::Int {
         let (a, b) = Self::cluster_int(species);
-        // SAFETY: see `add`. Species are below eight, so no byte carries into the next.
-        unsafe {
-            let (four, bytes) = (vdupq_n_u32(0x0404_0404), vdupq_n_u32(0x0302_0100));
-            (vmlaq_u32(bytes, a, four), vmlaq_u32(bytes, b, four))
-        }
+        // SAFETY: see `add`. Species are below eight.
+        unsafe { (bytes_of_lanes(a), bytes_of_lanes(b)) }
     }
 
     #[inline(always)]
@@ -215,22 +241,70 @@ impl Lanes for Neon {
     }
 
     #[inline(always)]
-    fn mask_of_bits(bits: u32) -> Self::Mask {
+    fn bits(mask: Self::Mask) -> u32 {
         const LANE: [u32; 8] = [1, 2, 4, 8, 16, 32, 64, 128];
         // SAFETY: see `add`; the pointers cover four integers each.
         unsafe {
-            let bits = vdupq_n_u32(bits);
-            (
-                vtstq_u32(bits, vld1q_u32(LANE.as_ptr())),
-                vtstq_u32(bits, vld1q_u32(LANE.as_ptr().add(4))),
-            )
+            let low = vandq_u32(mask.0, vld1q_u32(LANE.as_ptr()));
+            let high = vandq_u32(mask.1, vld1q_u32(LANE.as_ptr().add(4)));
+            vaddvq_u32(vorrq_u32(low, high))
         }
     }
 
     #[inline(always)]
-    fn count(mask: Self::Mask) -> u32 {
-        // SAFETY: see `add`. A set lane is −1.
-        unsafe { vaddvq_u32(vaddq_u32(mask.0, mask.1)).wrapping_neg() }
+    fn pack(self, bits: u32) -> Self {
+        // SAFETY: see `add`.
+        unsafe {
+            let (a, b) = (vreinterpretq_u32_f32(self.0), vreinterpretq_u32_f32(self.1));
+            let packed = moved((a, b), &PACK[(bits & 255) as usize]);
+            Self(vreinterpretq_f32_u32(packed.0), vreinterpretq_f32_u32(packed.1))
+        }
+    }
+
+    #[inline(always)]
+    fn pack_int(ints: Self::Int, bits: u32) -> Self::Int {
+        // SAFETY: see `add`.
+        unsafe { moved(ints, &PACK[(bits & 255) as usize]) }
+    }
+
+    #[inline(always)]
+    fn spread(self, bits: u32) -> Self {
+        // SAFETY: see `add`. Bytes beyond the table are looked up as 0.
+        unsafe {
+            let (a, b) = (vreinterpretq_u32_f32(self.0), vreinterpretq_u32_f32(self.1));
+            let spread = moved((a, b), &SPREAD[(bits & 255) as usize]);
+            Self(vreinterpretq_f32_u32(spread.0), vreinterpretq_f32_u32(spread.1))
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn load(from: *const f32) -> Self {
+        // SAFETY: see `add`; the caller vouches for the memory (so below).
+        unsafe { Self(vld1q_f32(from), vld1q_f32(from.add(4))) }
+    }
+
+    #[inline(always)]
+    unsafe fn store(self, to: *mut f32) {
+        // SAFETY: see `load`.
+        unsafe {
+            vst1q_f32(to, self.0);
+            vst1q_f32(to.add(4), self.1);
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn load_int(from: *const u32) -> Self::Int {
+        // SAFETY: see `load`.
+        unsafe { (vld1q_u32(from), vld1q_u32(from.add(4))) }
+    }
+
+    #[inline(always)]
+    unsafe fn store_int(ints: Self::Int, to: *mut u32) {
+        // SAFETY: see `load`.
+        unsafe {
+            vst1q_u32(to, ints.0);
+            vst1q_u32(to.add(4), ints.1);
+        }
     }
 
     #[inline(always)]
@@ -240,22 +314,22 @@ impl Lanes for Neon {
     }
 
     #[inline(always)]
-    fn subtract_rows_from(self, to: &mut [f32; CLUSTER]) {
+    fn add_rows_to(self, to: &mut [f32; CLUSTER]) {
         let to = to.as_mut_ptr();
         // SAFETY: see `add`; the pointer covers eight floats.
         unsafe {
-            vst1q_f32(to, vsubq_f32(vld1q_f32(to), self.0));
-            vst1q_f32(to.add(4), vsubq_f32(vld1q_f32(to.add(4)), self.1));
+            vst1q_f32(to, vaddq_f32(vld1q_f32(to), self.0));
+            vst1q_f32(to.add(4), vaddq_f32(vld1q_f32(to.add(4)), self.1));
         }
     }
 
     #[inline(always)]
-    fn add_row_sums_to(self, to: &mut [f32]) {
+    fn subtract_row_sums_from(self, to: &mut [f32]) {
         // SAFETY: see `add`. Halves, quarters, pairs, as with AVX2.
         unsafe {
             let s = vaddq_f32(self.0, self.1);
             let s = vadd_f32(vget_low_f32(s), vget_high_f32(s));
-            to[0] += vget_lane_f32::<0>(s) + vget_lane_f32::<1>(s);
+            to[0] -= vget_lane_f32::<0>(s) + vget_lane_f32::<1>(s);
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::ops::{Add, Mul, Neg, Sub};
 
-use super::{CLUSTER, EXP2, Lanes, lanewise_power, select_rare};
+use super::{CLUSTER, EXP2, Lanes, PACK, SPREAD, lanewise_power, select_rare};
 use crate::potential::{Distance, Rare, Real, Term};
 
 /// Eight f32 lanes.
@@ -150,6 +150,18 @@ impl Real for Portable {
     }
 }
 
+/// Lane `lanes[k]` in lane k, 0 where there is none.
+#[inline(always)]
+fn moved<T: Copy + Default>(from: &[T; 8], lanes: &[u8; CLUSTER]) -> [T; 8] {
+    let mut wide = [T::default(); 16];
+    wide[..8].copy_from_slice(from);
+    let mut to = [T::default(); 8];
+    for k in 0..8 {
+        to[k] = wide[usize::from(lanes[k] & 15)];
+    }
+    to
+}
+
 impl Lanes for Portable {
     const ROWS: usize = 1;
     type Int = [u32; 8];
@@ -208,17 +220,51 @@ impl Lanes for Portable {
     }
 
     #[inline(always)]
-    fn mask_of_bits(bits: u32) -> [bool; 8] {
-        let mut mask = [false; 8];
-        for (k, m) in mask.iter_mut().enumerate() {
-            *m = bits >> k & 1 == 1;
+    fn bits(mask: [bool; 8]) -> u32 {
+        let mut bits = 0;
+        for k in 0..8 {
+            bits |= u32::from(mask[k]) << k;
         }
-        mask
+        bits
     }
 
     #[inline(always)]
-    fn count(mask: [bool; 8]) -> u32 {
-        mask.iter().map(|&m| u32::from(m)).sum()
+    fn pack(self, bits: u32) -> Self {
+        Self(moved(&self.0, &PACK[(bits & 255) as usize]))
+    }
+
+    #[inline(always)]
+    fn pack_int(ints: [u32; 8], bits: u32) -> [u32; 8] {
+        moved(&ints, &PACK[(bits & 255) as usize])
+    }
+
+    #[inline(always)]
+    fn spread(self, bits: u32) -> Self {
+        Self(moved(&self.0, &SPREAD[(bits & 255) as usize]))
+    }
+
+    #[inline(always)]
+    unsafe fn load(from: *const f32) -> Self {
+        // SAFETY: the caller vouches for the memory (so below).
+        unsafe { Self(from.cast::<[f32; 8]>().read()) }
+    }
+
+    #[inline(always)]
+    unsafe fn store(self, to: *mut f32) {
+        // SAFETY: see `load`.
+        unsafe { to.cast::<[f32; 8]>().write(self.0) }
+    }
+
+    #[inline(always)]
+    unsafe fn load_int(from: *const u32) -> [u32; 8] {
+        // SAFETY: see `load`.
+        unsafe { from.cast::<[u32; 8]>().read() }
+    }
+
+    #[inline(always)]
+    unsafe fn store_int(ints: [u32; 8], to: *mut u32) {
+        // SAFETY: see `load`.
+        unsafe { to.cast::<[u32; 8]>().write(ints) }
     }
 
     #[inline(always)]
@@ -227,16 +273,16 @@ impl Lanes for Portable {
     }
 
     #[inline(always)]
-    fn subtract_rows_from(self, to: &mut [f32; CLUSTER]) {
+    fn add_rows_to(self, to: &mut [f32; CLUSTER]) {
         for k in 0..8 {
-            to[k] -= self.0[k];
+            to[k] += self.0[k];
         }
     }
 
     #[inline(always)]
-    fn add_row_sums_to(self, to: &mut [f32]) {
+    fn subtract_row_sums_from(self, to: &mut [f32]) {
         let a = self.0;
-        to[0] += ((a[0] + a[4]) + (a[2] + a[6])) + ((a[1] + a[5]) + (a[3] + a[7]));
+        to[0] -= ((a[0] + a[4]) + (a[2] + a[6])) + ((a[1] + a[5]) + (a[3] + a[7]));
     }
 
     #[inline(always)]
