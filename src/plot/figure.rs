@@ -209,7 +209,9 @@ impl Figure {
                     (0, _) => (point.0, 0.0),
                     _ => (point.1, series.errors.get(k).copied().unwrap_or(0.0)),
                 };
-                reached.extend([value - reach, value + reach]);
+                // On a logarithmic axis a bar that ends near zero, or below, leaves it at the bottom.
+                let least = if self.log[axis] { 0.25 * value } else { f64::NEG_INFINITY };
+                reached.extend([(value - reach).max(least), value + reach]);
                 if axis == 1 && matches!(series.style, Style::Bars { .. }) {
                     reached.push(0.0);
                 }
@@ -483,6 +485,18 @@ mod tests {
         let single = vec![(-1.0, 0.0), (2.0, 5.0)];
         let svg = Figure::new("", "x", "y").line("l", single).log_x().log_y().svg().expect("drawn");
         assert!(!svg.contains("NaN"));
+    }
+
+    #[test]
+    fn error_bars_down_to_zero_leave_a_logarithmic_axis_to_the_values() {
+        for error in [0.0074, 0.00739999, 0.02] {
+            let points = vec![(0.0, 0.0074), (1.0, 0.1), (2.0, 0.5)];
+            let figure = Figure::new("", "x", "y")
+                .markers_with_errors("", points, vec![error, 0.0, 0.0])
+                .log_y();
+            let low = figure.range(1).0;
+            assert!(low < 0.0074 && low > 0.001, "{error}: from {low}");
+        }
     }
 
     #[test]
