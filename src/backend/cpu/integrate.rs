@@ -43,14 +43,14 @@ impl Motion {
 /// How far atoms went, slot by slot of all clusters; padding stays where it is.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Moved {
-    from_list2: [f64; CLUSTER],
+    away2: [f64; CLUSTER],
     step2: [f64; CLUSTER],
 }
 
 impl Moved {
     /// Largest squared distance from the position at the last rebuild.
-    pub fn from_list2(self) -> f64 {
-        self.from_list2.into_iter().fold(0.0, f64::max)
+    pub fn away2(self) -> f64 {
+        self.away2.into_iter().fold(0.0, f64::max)
     }
 
     /// Largest squared distance in this move; NaN if any is.
@@ -174,8 +174,8 @@ impl Drift {
             }
         }
         for a in 0..CLUSTER {
-            let from_list2 = self.length2([away[0][a], away[1][a], away[2][a]]);
-            moved.from_list2[a] = moved.from_list2[a].max(from_list2);
+            let away2 = self.length2([away[0][a], away[1][a], away[2][a]]);
+            moved.away2[a] = moved.away2[a].max(away2);
         }
     }
 
@@ -225,7 +225,7 @@ impl Sweep for KickAndDrift {
     fn join(a: Moved, b: Moved) -> Moved {
         let mut farther = a;
         for k in 0..CLUSTER {
-            farther.from_list2[k] = a.from_list2[k].max(b.from_list2[k]);
+            farther.away2[k] = a.away2[k].max(b.away2[k]);
             farther.step2[k] = larger(a.step2[k], b.step2[k]);
         }
         farther

@@ -328,7 +328,7 @@ impl CpuSession {
         if !(moved.step2() <= longest * longest) {
             return Err(self.blow_up(time));
         }
-        if moved.from_list2() > self.rebuild_beyond2 {
+        if moved.away2() > self.rebuild_beyond2 {
             self.rebuild();
         }
         self.forces_known = false;
