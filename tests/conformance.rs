@@ -125,6 +125,14 @@ fn tables_and_smooth_truncation() {
     on_all(&field, &structure, "table");
 }
 
+/// Some 600 neighbours an atom: more clusters than the cpu takes through its passes at once.
+#[test]
+fn many_neighbours() {
+    let simulation_box = SimulationBox::cubic(13.3).expect("box");
+    let structure = random_structure(simulation_box, &[("A", 1.0, 2000)], 0.85, 12);
+    on_all(&lennard_jones(5.5, Truncation::ForceShift), &structure, "many neighbours");
+}
+
 #[test]
 fn silicate_with_mixed_forms_is_tabulated() {
     let simulation_box = SimulationBox::cubic(20.2).expect("box");
